@@ -1,0 +1,81 @@
+//! What lives as long as the process: the shares this device offers and the keys it honours.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use proto::ticket::KeyRing;
+use proto::{DeviceId, ShareId};
+
+use crate::files::FilesError;
+use crate::serve::ticket_check::TicketCheck;
+use crate::share::ShareRoot;
+
+/// What an agent needs to know to start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This device.
+    pub device: DeviceId,
+    /// The coordinator keys it honours.
+    pub keys: KeyRing,
+    /// Where thumbnails and indexes are kept; made if missing.
+    pub cache_dir: PathBuf,
+}
+
+/// A folder on offer.
+pub struct Share {
+    /// Its id.
+    pub id: ShareId,
+    /// The gate to its content.
+    pub root: ShareRoot,
+}
+
+/// The data plane of this device.
+pub struct Agent {
+    config: Config,
+    tickets: TicketCheck,
+    shares: RwLock<HashMap<ShareId, Arc<Share>>>,
+}
+
+impl Agent {
+    /// An agent that offers nothing yet.
+    #[must_use]
+    pub fn new(config: Config) -> Arc<Self> {
+        let tickets = TicketCheck::new(config.keys.clone());
+        Arc::new(Self { config, tickets, shares: RwLock::default() })
+    }
+
+    /// What the agent was started with.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The one place where tickets are checked.
+    #[must_use]
+    pub const fn tickets(&self) -> &TicketCheck {
+        &self.tickets
+    }
+
+    /// Offers a folder. A share of the same id is replaced.
+    ///
+    /// # Errors
+    /// The folder is missing, is no folder, or may not be read.
+    pub fn add_share(&self, id: ShareId, folder: &std::path::Path) -> Result<(), FilesError> {
+        let share = Share { id, root: ShareRoot::open(folder)? };
+        self.shares.write().insert(id, Arc::new(share));
+        Ok(())
+    }
+
+    /// Stops offering a share. What is being served from it goes on until its ticket ends.
+    pub fn remove_share(&self, id: ShareId) {
+        self.shares.write().remove(&id);
+    }
+
+    /// A share on offer. Doors do not call this: they get their share from `serve::access`, with the right to it.
+    #[must_use]
+    pub fn share(&self, id: ShareId) -> Option<Arc<Share>> {
+        self.shares.read().get(&id).cloned()
+    }
+}

@@ -1,0 +1,65 @@
+//! Who may: the extractors through which every handler gets its share. No handler has another way to one.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use proto::ticket::{Ticket, TicketError};
+use proto::{ApiError, DeviceId, ErrorCode, Permission, ShareId};
+
+use super::error::Refusal;
+use crate::agent::{Agent, Share};
+
+/// The peer's key, as the transport proved it. A request extension; absent over direct HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerId(pub DeviceId);
+
+/// The share named in the address, opened for looking: [`Permission::Read`].
+pub struct CanRead(pub Arc<Share>);
+
+/// The share named in the address, opened for copying: [`Permission::Download`].
+pub struct CanDownload(pub Arc<Share>);
+
+impl FromRequestParts<Arc<Agent>> for CanRead {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
+        authorize(parts, agent, Permission::Read).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<Agent>> for CanDownload {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
+        authorize(parts, agent, Permission::Download).await.map(Self)
+    }
+}
+
+/// The authorisation function of the data plane.
+async fn authorize(parts: &mut Parts, agent: &Agent, permission: Permission) -> Result<Arc<Share>, Refusal> {
+    let ticket = presented(parts).ok_or(TicketError::Malformed)?;
+    let presenter = parts.extensions.get::<PeerId>().map(|peer| peer.0);
+    let verified = agent.tickets().verify(&ticket, presenter)?;
+    let Path(names) = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, &())
+        .await
+        .map_err(|_| no_such_share())?;
+    let share: ShareId = names.get("share").and_then(|id| id.parse().ok()).ok_or_else(no_such_share)?;
+    verified.permit(share, permission)?;
+    agent.share(share).ok_or_else(no_such_share)
+}
+
+/// The ticket of a request: `Authorization: Bearer …`. Never in the address, which ends up in logs and histories.
+fn presented(parts: &Parts) -> Option<Ticket> {
+    let text = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    text.strip_prefix("Bearer ").map(Ticket::from_text)
+}
+
+fn no_such_share() -> Refusal {
+    Refusal(ApiError::new(
+        ErrorCode::NotFound,
+        "This device does not offer that share.",
+        "It may have been removed; reload the list of shares.",
+    ))
+}

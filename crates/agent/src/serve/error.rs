@@ -1,0 +1,68 @@
+//! Errors on their way out: a room's error becomes status, JSON and log line here and nowhere else.
+
+use axum::Json;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use proto::path::InvalidPath;
+use proto::ticket::TicketError;
+use proto::{ApiError, ErrorCode};
+
+use crate::files::FilesError;
+
+/// What every handler of the data plane answers with when it cannot do what was asked.
+#[derive(Debug)]
+pub struct Refusal(pub ApiError);
+
+impl Refusal {
+    /// A parameter that is missing or out of its range.
+    pub fn parameter(message: impl Into<String>) -> Self {
+        Self(ApiError::new(
+            ErrorCode::BadParameter,
+            message,
+            "See the API's description at /api/openapi.json.",
+        ))
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<FilesError> for Refusal {
+    fn from(error: FilesError) -> Self {
+        if let FilesError::Io(cause) = &error {
+            tracing::warn!(error = %cause, "disk error");
+        }
+        Self(error.into())
+    }
+}
+
+impl From<TicketError> for Refusal {
+    fn from(error: TicketError) -> Self {
+        let hint = "Ask the coordinator for a new ticket.";
+        Self(ApiError::new(error.code(), format!("This cannot be opened: {error}."), hint))
+    }
+}
+
+impl From<InvalidPath> for Refusal {
+    fn from(error: InvalidPath) -> Self {
+        let hint = "Use a path as a listing gave it: relative, with '/', odd bytes as \\xHH.";
+        Self(ApiError::new(ErrorCode::BadPath, format!("This is not a path inside a share: {error}."), hint))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.0.code.status();
+        let retry_after = self.0.retry_after;
+        let mut response = (status, Json(&self.0)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // Kept beside the body, so that the outermost layer can add the request's id.
+        response.extensions_mut().insert(self.0);
+        response
+    }
+}

@@ -1,0 +1,8 @@
+//! The doors of the data plane: HTTP in, rooms called, HTTP out. One router, whatever carries it.
+
+pub mod access;
+pub mod error;
+pub mod router;
+pub mod ticket_check;
+
+pub use router::router;

@@ -1,0 +1,27 @@
+//! The site map of the device API: `/agent/v1/…`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use proto::api::files::DeviceInfo;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::agent::Agent;
+
+/// Every route of the device API, with its description. Served alike over TCP, over a peer's stream, and in-process.
+#[must_use]
+pub fn router(agent: Arc<Agent>) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(info)).with_state(agent)
+}
+
+/// What this device is.
+#[utoipa::path(get, path = "/agent/v1/info", tag = "device", responses((status = 200, body = DeviceInfo)))]
+async fn info(State(agent): State<Arc<Agent>>) -> Json<DeviceInfo> {
+    Json(DeviceInfo {
+        service: "lanthorn-agent".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        device: agent.config().device,
+    })
+}

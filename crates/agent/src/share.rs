@@ -1,0 +1,114 @@
+//! The only gate to the disk: opens places beneath a share's folder, and nothing else.
+//!
+//! A share is held as an open directory handle. Every open is one `openat2` beneath that handle, so the kernel
+//! itself refuses `..`, absolute links, links that lead out and `/proc`-like magic links, also while somebody
+//! swaps folders for links. What was opened is then looked at by its handle: only regular files and folders pass,
+//! and `O_NONBLOCK` keeps a FIFO from holding the caller. No path is ever joined as a string.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use proto::RelPath;
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use crate::files::FilesError;
+
+/// How often an open is repeated when the kernel says that a rename came between (`EAGAIN`).
+const RENAME_RETRIES: usize = 16;
+
+/// The folder of a share, as an open handle.
+pub struct ShareRoot {
+    dir: OwnedFd,
+}
+
+/// A regular file that was opened for reading, with what the handle said of it.
+pub struct OpenFile {
+    /// The handle.
+    pub file: File,
+    /// What the handle said when it was opened.
+    pub stat: Stat,
+}
+
+/// A folder that was opened for reading.
+pub struct OpenFolder {
+    /// The handle, good for `getdents` and as the base of further opens.
+    pub dir: OwnedFd,
+    /// What the handle said when it was opened.
+    pub stat: Stat,
+}
+
+impl ShareRoot {
+    /// Opens a share's folder by its path on this machine.
+    ///
+    /// # Errors
+    /// The folder is missing, is no folder, or may not be read.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let dir = fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { dir })
+    }
+
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    /// [`FilesError`]: nothing there, leads out, a folder, special, or not readable.
+    pub fn open_file(&self, path: &RelPath) -> Result<OpenFile, FilesError> {
+        let fd = self.open_beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let stat = fs::fstat(&fd)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(OpenFile { file: File::from(fd), stat }),
+            FileType::Directory => Err(FilesError::IsFolder),
+            _ => Err(FilesError::Special),
+        }
+    }
+
+    /// Opens a folder for reading.
+    ///
+    /// # Errors
+    /// [`FilesError`]: nothing there, leads out, not a folder, or not readable.
+    pub fn open_folder(&self, path: &RelPath) -> Result<OpenFolder, FilesError> {
+        let dir = self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let stat = fs::fstat(&dir)?;
+        Ok(OpenFolder { dir, stat })
+    }
+
+    /// What is at a place, links followed as long as they stay inside. Opens nothing that could block or act.
+    ///
+    /// # Errors
+    /// [`FilesError`]: nothing there or leads out.
+    pub fn stat(&self, path: &RelPath) -> Result<Stat, FilesError> {
+        Ok(fs::fstat(self.open_beneath(path, OFlags::PATH)?)?)
+    }
+
+    /// What is at a place, the last link not followed.
+    ///
+    /// # Errors
+    /// [`FilesError`]: nothing there or leads out.
+    pub fn stat_link(&self, path: &RelPath) -> Result<Stat, FilesError> {
+        Ok(fs::fstat(self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW)?)?)
+    }
+
+    fn open_beneath(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, FilesError> {
+        let name: &[u8] = if path.is_root() { b"." } else { path.as_bytes() };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        for _ in 0..RENAME_RETRIES {
+            match fs::openat2(&self.dir, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(FilesError::Busy)
+    }
+}
+
+impl OpenFolder {
+    /// What a name in this folder is, a link not followed.
+    ///
+    /// # Errors
+    /// [`FilesError`]: nothing there (any more).
+    pub fn stat_name(&self, name: &std::ffi::CStr) -> Result<Stat, FilesError> {
+        Ok(fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+}

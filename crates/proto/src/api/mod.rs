@@ -1,0 +1,7 @@
+//! The JSON shapes of the HTTP API, one file per resource. OpenAPI and the web page's types are made from these.
+
+pub mod auth;
+pub mod catalog;
+pub mod files;
+pub mod settings;
+pub mod setup;

@@ -1,0 +1,19 @@
+//! WORDS: the types and messages that cross a wire, and the rules they carry.
+//!
+//! Data flow: [`id`] names things, [`path`] names places inside a share, [`access`] says what may be done,
+//! [`ticket`] carries that to a device, [`error`] says why not, and [`api`] holds the JSON shapes of the HTTP API.
+//! No tokio, no clock, no input or output: callers pass the time in and the bytes out.
+
+pub mod access;
+pub mod api;
+pub mod error;
+pub mod id;
+pub mod path;
+pub mod secret;
+pub mod ticket;
+
+pub use access::{Permission, Permissions};
+pub use error::{ApiError, ErrorCode};
+pub use id::{DeviceId, PrincipalId, SessionId, ShareId};
+pub use path::RelPath;
+pub use secret::Secret;

@@ -1,0 +1,386 @@
+//! Tickets: short-lived grants that a device checks offline with the coordinator's public key.
+//!
+//! PASETO v4.public; the footer names the signing key, so that keys can be rotated with an overlap of two.
+//! A [`Ticket`] is text and proves nothing. [`KeyRing::verify`] turns it into a [`VerifiedTicket`], and only
+//! [`VerifiedTicket::permit`] says that a thing may be done. The checks run in the order of [`TicketError`].
+
+use std::fmt;
+
+use pasetors::Public;
+use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey, Generate};
+use pasetors::token::UntrustedToken;
+use pasetors::version4::{PublicToken, V4};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::{DeviceId, ErrorCode, Permission, Permissions, PrincipalId, ShareId};
+
+/// How long a ticket for reading lives.
+pub const READ_LIFETIME: Duration = Duration::seconds(120);
+/// How far two machines' clocks may differ.
+pub const CLOCK_SKEW: Duration = Duration::seconds(60);
+/// Longer texts are refused unread: a ticket with every claim is under 1 KiB.
+const MAX_TICKET_BYTES: usize = 4096;
+
+/// Why a ticket does not open the door, in the order of the checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// Not a ticket.
+    #[error("the ticket is malformed")]
+    Malformed,
+    /// Signed by a key this device does not know.
+    #[error("the ticket names an unknown key")]
+    Key,
+    /// Not signed by the key it names.
+    #[error("the ticket's signature does not fit")]
+    Signature,
+    /// Over its time, or not yet in it.
+    #[error("the ticket has expired")]
+    Expired,
+    /// For another device.
+    #[error("the ticket is for another device")]
+    Audience,
+    /// Presented by somebody else than it was given to.
+    #[error("the ticket belongs to another presenter")]
+    Presenter,
+    /// For another share.
+    #[error("the ticket is for another share")]
+    Resource,
+    /// Does not allow this.
+    #[error("the ticket does not allow this")]
+    Permission,
+}
+
+impl TicketError {
+    /// The code that goes to the caller.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Malformed => ErrorCode::TicketMalformed,
+            Self::Key => ErrorCode::TicketKey,
+            Self::Signature => ErrorCode::TicketSignature,
+            Self::Expired => ErrorCode::TicketExpired,
+            Self::Audience => ErrorCode::TicketAudience,
+            Self::Presenter => ErrorCode::TicketPresenter,
+            Self::Resource => ErrorCode::TicketResource,
+            Self::Permission => ErrorCode::TicketPermission,
+        }
+    }
+}
+
+/// What a ticket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// One share of the audience device.
+    Share(ShareId),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(id) => write!(f, "share:{id}"),
+        }
+    }
+}
+
+impl Serialize for Resource {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Resource {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let id = text
+            .strip_prefix("share:")
+            .ok_or_else(|| serde::de::Error::custom("unknown kind of resource"))?;
+        id.parse().map(Self::Share).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a ticket says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    /// Who asks.
+    pub sub: PrincipalId,
+    /// Which of their sessions or devices asks.
+    pub cli: String,
+    /// The key of who presents the ticket; absent only for direct HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pky: Option<DeviceId>,
+    /// The device that is to honour it.
+    pub aud: DeviceId,
+    /// What it is for.
+    pub res: Resource,
+    /// What it allows there.
+    pub perm: Permissions,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub iat: OffsetDateTime,
+    /// When it ends.
+    #[serde(with = "time::serde::rfc3339")]
+    pub exp: OffsetDateTime,
+    /// Its own id, by which it can be revoked.
+    pub jti: String,
+}
+
+/// A ticket as text: what travels. Proves nothing until verified.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Ticket(String);
+
+impl Ticket {
+    /// Text that claims to be a ticket.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text to send.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket([redacted])")
+    }
+}
+
+/// The coordinator's signing key (Ed25519).
+pub struct SigningKey {
+    secret: AsymmetricSecretKey<V4>,
+    public: PublicKey,
+}
+
+/// No random numbers or no key could be had.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("not an Ed25519 key pair")]
+pub struct InvalidKey;
+
+impl SigningKey {
+    /// A new key from the system's random numbers.
+    ///
+    /// # Errors
+    /// The system gave no random numbers.
+    pub fn generate() -> Result<Self, InvalidKey> {
+        let pair = AsymmetricKeyPair::<V4>::generate().map_err(|_| InvalidKey)?;
+        Self::from_bytes(pair.secret.as_bytes())
+    }
+
+    /// Reads a key: 32 bytes of seed and 32 of public key.
+    ///
+    /// # Errors
+    /// The bytes are not a key pair.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidKey> {
+        let secret = AsymmetricSecretKey::<V4>::from(bytes).map_err(|_| InvalidKey)?;
+        let public = AsymmetricPublicKey::<V4>::try_from(&secret).map_err(|_| InvalidKey)?;
+        let public = PublicKey(public.as_bytes().try_into().map_err(|_| InvalidKey)?);
+        Ok(Self { secret, public })
+    }
+
+    /// The bytes to keep (0600).
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.secret.as_bytes()
+    }
+
+    /// What devices pin.
+    #[must_use]
+    pub const fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    /// Signs the claims.
+    ///
+    /// # Errors
+    /// Only if the claims cannot be written as JSON or the key is broken.
+    pub fn sign(&self, claims: &Claims) -> Result<Ticket, InvalidKey> {
+        let message = serde_json::to_vec(claims).map_err(|_| InvalidKey)?;
+        PublicToken::sign(&self.secret, &message, Some(self.public.id().as_bytes()), None)
+            .map(Ticket)
+            .map_err(|_| InvalidKey)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.public.id())
+    }
+}
+
+/// The public half of a coordinator's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// A key from its 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's name in footers: the first 16 hexadecimal digits of its BLAKE3 hash.
+    #[must_use]
+    pub fn id(&self) -> String {
+        blake3::hash(&self.0).to_hex()[..16].to_owned()
+    }
+}
+
+/// The coordinator keys that a device honours: the present one and, during a rotation, the one before.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    audience: DeviceId,
+    keys: Vec<(String, PublicKey)>,
+}
+
+impl KeyRing {
+    /// The keys that `audience` honours.
+    #[must_use]
+    pub fn new(audience: DeviceId, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        Self { audience, keys: keys.into_iter().map(|key| (key.id(), key)).collect() }
+    }
+
+    /// Checks everything about a ticket but what it is used for.
+    ///
+    /// `presenter` is the key that the connection proved, or `None` over direct HTTP.
+    ///
+    /// # Errors
+    /// The first check that fails, in the order of [`TicketError`].
+    pub fn verify(
+        &self,
+        ticket: &Ticket,
+        presenter: Option<DeviceId>,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedTicket, TicketError> {
+        let claims = self.authentic_claims(ticket)?;
+        let verified = VerifiedTicket { claims };
+        verified.check_time(now)?;
+        if verified.claims.aud != self.audience {
+            return Err(TicketError::Audience);
+        }
+        if verified.claims.pky.is_some() && verified.claims.pky != presenter {
+            return Err(TicketError::Presenter);
+        }
+        Ok(verified)
+    }
+
+    fn authentic_claims(&self, ticket: &Ticket) -> Result<Claims, TicketError> {
+        if ticket.0.len() > MAX_TICKET_BYTES {
+            return Err(TicketError::Malformed);
+        }
+        let token =
+            UntrustedToken::<Public, V4>::try_from(ticket.0.as_str()).map_err(|_| TicketError::Malformed)?;
+        let footer = token.untrusted_footer();
+        let (_, key) = self.keys.iter().find(|(id, _)| id.as_bytes() == footer).ok_or(TicketError::Key)?;
+        let key = AsymmetricPublicKey::<V4>::from(&key.0).map_err(|_| TicketError::Key)?;
+        PublicToken::verify(&key, &token, Some(footer), None).map_err(|_| TicketError::Signature)?;
+        serde_json::from_slice(token.untrusted_payload()).map_err(|_| TicketError::Malformed)
+    }
+}
+
+/// A ticket whose signature, time, audience and presenter were found right.
+#[derive(Clone, Debug)]
+pub struct VerifiedTicket {
+    claims: Claims,
+}
+
+impl VerifiedTicket {
+    /// What it says.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Fails once the ticket's time is over: for answers from a cache, and for streams that outlive it.
+    ///
+    /// # Errors
+    /// [`TicketError::Expired`].
+    pub fn check_time(&self, now: OffsetDateTime) -> Result<(), TicketError> {
+        let claims = &self.claims;
+        let in_time = claims.iat - CLOCK_SKEW <= now && now <= claims.exp + CLOCK_SKEW;
+        if in_time { Ok(()) } else { Err(TicketError::Expired) }
+    }
+
+    /// The only way to a share: says that this ticket allows `permission` there.
+    ///
+    /// # Errors
+    /// [`TicketError::Resource`], then [`TicketError::Permission`].
+    pub fn permit(&self, share: ShareId, permission: Permission) -> Result<(), TicketError> {
+        if self.claims.res != Resource::Share(share) {
+            return Err(TicketError::Resource);
+        }
+        if self.claims.perm.allows(permission) { Ok(()) } else { Err(TicketError::Permission) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+    const DEVICE: DeviceId = DeviceId::from_public_key([1; 32]);
+    const OTHER: DeviceId = DeviceId::from_public_key([2; 32]);
+
+    fn claims(share: ShareId) -> Claims {
+        Claims {
+            sub: PrincipalId::generate(),
+            cli: "session".into(),
+            pky: None,
+            aud: DEVICE,
+            res: Resource::Share(share),
+            perm: [Permission::Read].into_iter().collect(),
+            iat: NOW,
+            exp: NOW + READ_LIFETIME,
+            jti: "1".into(),
+        }
+    }
+
+    #[test]
+    fn a_good_ticket_permits_what_it_says_and_no_more() {
+        let (key, share) = (SigningKey::generate().unwrap(), ShareId::generate());
+        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let ticket = ring.verify(&key.sign(&claims(share)).unwrap(), None, NOW).unwrap();
+        assert_eq!(ticket.permit(share, Permission::Read), Ok(()));
+        assert_eq!(ticket.permit(share, Permission::Write), Err(TicketError::Permission));
+        assert_eq!(ticket.permit(ShareId::generate(), Permission::Read), Err(TicketError::Resource));
+    }
+
+    #[test]
+    fn each_check_has_its_own_answer() {
+        let (key, stranger) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let share = ShareId::generate();
+        let verify = |claims: &Claims, presenter, now| {
+            ring.verify(&key.sign(claims).unwrap(), presenter, now).map(drop)
+        };
+        let good = claims(share);
+        assert_eq!(ring.verify(&stranger.sign(&good).unwrap(), None, NOW).map(drop), Err(TicketError::Key));
+        assert_eq!(verify(&good, None, NOW + Duration::minutes(4)), Err(TicketError::Expired));
+        assert_eq!(verify(&good, None, NOW - Duration::hours(1)), Err(TicketError::Expired));
+        assert_eq!(verify(&good, None, NOW + Duration::minutes(2)), Ok(()));
+        assert_eq!(verify(&Claims { aud: OTHER, ..good.clone() }, None, NOW), Err(TicketError::Audience));
+        let bound = Claims { pky: Some(OTHER), ..good };
+        assert_eq!(verify(&bound, None, NOW), Err(TicketError::Presenter));
+        assert_eq!(verify(&bound, Some(DEVICE), NOW), Err(TicketError::Presenter));
+        assert_eq!(verify(&bound, Some(OTHER), NOW), Ok(()));
+    }
+
+    #[test]
+    fn no_flipped_or_missing_byte_passes() {
+        let key = SigningKey::generate().unwrap();
+        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let text = key.sign(&claims(ShareId::generate())).unwrap().0;
+        for i in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[i] ^= 1;
+            if let Ok(flipped) = String::from_utf8(bytes) {
+                assert!(ring.verify(&Ticket(flipped), None, NOW).is_err(), "byte {i}");
+            }
+            assert!(ring.verify(&Ticket(text[..i].to_owned()), None, NOW).is_err(), "cut at {i}");
+        }
+    }
+}
