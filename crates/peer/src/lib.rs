@@ -6,4 +6,6 @@
 
 pub mod connection;
 pub mod edge;
+#[cfg(target_os = "linux")]
+mod lane_io;
 pub mod sendfile;
