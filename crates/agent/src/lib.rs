@@ -10,3 +10,6 @@ pub mod serve;
 pub mod share;
 
 pub use agent::{Agent, Config, Share};
+
+#[cfg(test)]
+mod testing;

@@ -7,17 +7,47 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use proto::RelPath;
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::files::FilesError;
 
 /// How often an open is repeated when the kernel says that a rename came between (`EAGAIN`).
 const RENAME_RETRIES: usize = 16;
+
+/// What a handle or a name turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, not followed.
+    Link,
+    /// A device, FIFO or socket.
+    Special,
+}
+
+/// What the file system says of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub node: Node,
+    /// The file system it is on.
+    pub dev: u64,
+    /// Its number there.
+    pub ino: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// When its content last changed: nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// When its content or attributes last changed: nanoseconds since 1970.
+    pub ctime_ns: i64,
+}
 
 /// The folder of a share, as an open handle.
 pub struct ShareRoot {
@@ -40,6 +70,39 @@ pub struct OpenFolder {
     pub stat: Stat,
 }
 
+impl Stat {
+    /// What the file system says of something open.
+    ///
+    /// # Errors
+    /// The file system does not answer.
+    pub fn of_handle(handle: impl AsFd) -> io::Result<Self> {
+        Ok(fs::fstat(handle)?.into())
+    }
+}
+
+impl From<fs::Stat> for Stat {
+    fn from(stat: fs::Stat) -> Self {
+        Self {
+            node: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Node::File,
+                FileType::Directory => Node::Folder,
+                FileType::Symlink => Node::Link,
+                _ => Node::Special,
+            },
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+/// Years that 64 bits of nanoseconds cannot hold (before 1678, after 2261) end at the nearest that they can.
+fn nanoseconds(seconds: i64, nanoseconds: u64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add_unsigned(nanoseconds)
+}
+
 impl ShareRoot {
     /// Opens a share's folder by its path on this machine.
     ///
@@ -56,11 +119,11 @@ impl ShareRoot {
     /// [`FilesError`]: nothing there, leads out, a folder, special, or not readable.
     pub fn open_file(&self, path: &RelPath) -> Result<OpenFile, FilesError> {
         let fd = self.open_beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        let stat = fs::fstat(&fd)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Ok(OpenFile { file: File::from(fd), stat }),
-            FileType::Directory => Err(FilesError::IsFolder),
-            _ => Err(FilesError::Special),
+        let stat = Stat::of_handle(&fd)?;
+        match stat.node {
+            Node::File => Ok(OpenFile { file: File::from(fd), stat }),
+            Node::Folder => Err(FilesError::IsFolder),
+            Node::Link | Node::Special => Err(FilesError::Special),
         }
     }
 
@@ -70,7 +133,7 @@ impl ShareRoot {
     /// [`FilesError`]: nothing there, leads out, not a folder, or not readable.
     pub fn open_folder(&self, path: &RelPath) -> Result<OpenFolder, FilesError> {
         let dir = self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let stat = fs::fstat(&dir)?;
+        let stat = Stat::of_handle(&dir)?;
         Ok(OpenFolder { dir, stat })
     }
 
@@ -79,7 +142,7 @@ impl ShareRoot {
     /// # Errors
     /// [`FilesError`]: nothing there or leads out.
     pub fn stat(&self, path: &RelPath) -> Result<Stat, FilesError> {
-        Ok(fs::fstat(self.open_beneath(path, OFlags::PATH)?)?)
+        Ok(Stat::of_handle(self.open_beneath(path, OFlags::PATH)?)?)
     }
 
     /// What is at a place, the last link not followed.
@@ -87,7 +150,7 @@ impl ShareRoot {
     /// # Errors
     /// [`FilesError`]: nothing there or leads out.
     pub fn stat_link(&self, path: &RelPath) -> Result<Stat, FilesError> {
-        Ok(fs::fstat(self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW)?)?)
+        Ok(Stat::of_handle(self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW)?)?)
     }
 
     fn open_beneath(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, FilesError> {
@@ -109,6 +172,6 @@ impl OpenFolder {
     /// # Errors
     /// [`FilesError`]: nothing there (any more).
     pub fn stat_name(&self, name: &std::ffi::CStr) -> Result<Stat, FilesError> {
-        Ok(fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(Stat::from(fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 }

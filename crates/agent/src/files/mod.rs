@@ -1,6 +1,7 @@
 //! The rooms of the file plane: listing, reading, packing, searching, picturing. They name no transport.
 
 pub mod archive;
+pub mod entry;
 pub mod index;
 pub mod kind;
 pub mod list;
@@ -102,5 +103,20 @@ impl From<FilesError> for ApiError {
             ),
         };
         Self::new(code, message, hint)
+    }
+}
+
+/// Runs disk work where it may block: on the blocking pool.
+///
+/// # Errors
+/// The work's own, or [`FilesError::Io`] if it panicked.
+pub async fn off_thread<T, W>(work: W) -> Result<T, FilesError>
+where
+    T: Send + 'static,
+    W: FnOnce() -> Result<T, FilesError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => Err(FilesError::Io(panicked.into())),
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod error;
+pub mod files;
+pub mod params;
 pub mod router;
 pub mod ticket_check;
 

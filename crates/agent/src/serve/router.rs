@@ -13,7 +13,7 @@ use crate::agent::Agent;
 /// Every route of the device API, with its description. Served alike over TCP, over a peer's stream, and in-process.
 #[must_use]
 pub fn router(agent: Arc<Agent>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(info)).with_state(agent)
+    OpenApiRouter::new().routes(routes!(info)).merge(super::files::routes()).with_state(agent)
 }
 
 /// What this device is.

@@ -1,0 +1,169 @@
+//! A small world for tests of the device API: a real folder, a real agent, real signed tickets, no socket.
+//!
+//! `World::new()`, write files, `world.get("stat?path=a").await`, look at the [`Answer`].
+
+// Not every part is used by the tests of every moment.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use proto::ticket::{Claims, KeyRing, READ_LIFETIME, Resource, SigningKey, Ticket};
+use proto::{ApiError, DeviceId, ErrorCode, Permission, Permissions, PrincipalId, ShareId};
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+use tower::ServiceExt;
+
+use crate::agent::{Agent, Config, Share};
+use crate::serve::router;
+
+/// One device with one share, and the coordinator's key that signs for it.
+pub(crate) struct World {
+    /// The device under test.
+    pub(crate) agent: Arc<Agent>,
+    /// Its one share.
+    pub(crate) share: ShareId,
+    key: SigningKey,
+    home: tempfile::TempDir,
+}
+
+impl World {
+    /// A device that shares an empty folder.
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let device = DeviceId::from_public_key([7; 32]);
+        let keys = KeyRing::new(device, [key.public()]);
+        let agent = Agent::new(Config { device, keys, cache_dir: home.path().join("cache") });
+        std::fs::create_dir(home.path().join("share")).unwrap();
+        let share = ShareId::generate();
+        agent.add_share(share, &home.path().join("share")).unwrap();
+        Self { agent, share, key, home }
+    }
+
+    /// The folder above the share: what is put here is outside.
+    pub(crate) fn outside(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A place in the shared folder, on disk.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join("share").join(name)
+    }
+
+    /// Puts a file into the share, with the folders it is in.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// The share as the rooms get it.
+    pub(crate) fn shared(&self) -> Arc<Share> {
+        self.agent.share(self.share).unwrap()
+    }
+
+    /// What a ticket says that allows everything on the share for two minutes. Change it and [`Self::sign`] it.
+    pub(crate) fn claims(&self) -> Claims {
+        let now = OffsetDateTime::now_utc();
+        Claims {
+            sub: PrincipalId::generate(),
+            cli: "a browser".into(),
+            pky: None,
+            aud: self.agent.config().device,
+            res: Resource::Share(self.share),
+            perm: Permissions::all(),
+            iat: now,
+            exp: now + READ_LIFETIME,
+            jti: "1".into(),
+        }
+    }
+
+    /// A ticket of these claims, signed by the coordinator's key.
+    pub(crate) fn sign(&self, claims: &Claims) -> Ticket {
+        self.key.sign(claims).unwrap()
+    }
+
+    /// A ticket that allows only this.
+    pub(crate) fn ticket_for(&self, permission: Permission) -> Ticket {
+        self.sign(&Claims { perm: [permission].into_iter().collect(), ..self.claims() })
+    }
+
+    /// The router of the device.
+    pub(crate) fn router(&self) -> Router {
+        router(Arc::clone(&self.agent)).into()
+    }
+
+    /// A request with a ticket for everything. `tail` comes after `/agent/v1/shares/{share}/`.
+    pub(crate) fn request(&self, method: Method, tail: &str) -> http::request::Builder {
+        let ticket = self.sign(&self.claims());
+        Request::builder()
+            .method(method)
+            .uri(format!("/agent/v1/shares/{}/{tail}", self.share))
+            .header(AUTHORIZATION, format!("Bearer {}", ticket.as_str()))
+    }
+
+    /// GETs something of the share with a ticket for everything.
+    pub(crate) async fn get(&self, tail: &str) -> Answer {
+        self.send(self.request(Method::GET, tail).body(Body::empty()).unwrap()).await
+    }
+
+    /// GETs something of the share with further headers.
+    pub(crate) async fn get_with(&self, tail: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.request(Method::GET, tail);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a request through the router, and reads the answer to its end.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router().oneshot(request).await.unwrap().into_parts();
+        let (body, failed) = match body.collect().await {
+            Ok(body) => (body.to_bytes(), false),
+            Err(_) => (Bytes::new(), true),
+        };
+        Answer { status: parts.status, headers: parts.headers, body, failed }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// True if the body ended as broken.
+    pub(crate) failed: bool,
+}
+
+impl Answer {
+    /// The body of a success, read as JSON.
+    #[track_caller]
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> T {
+        assert!(self.status.is_success(), "{} {:?}", self.status, self.body);
+        assert!(!self.failed, "the body broke off");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The code of a refusal, found to agree with its status.
+    #[track_caller]
+    pub(crate) fn code(&self) -> ErrorCode {
+        assert!(!self.status.is_success(), "{} {:?}", self.status, self.body);
+        let error: ApiError = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(error.code.status(), self.status);
+        error.code
+    }
+
+    /// A header as text; empty if absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
