@@ -9,6 +9,7 @@ use proto::ticket::KeyRing;
 use proto::{DeviceId, ShareId};
 
 use crate::files::FilesError;
+use crate::files::names::NamesCache;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
 
@@ -35,6 +36,7 @@ pub struct Share {
 pub struct Agent {
     config: Config,
     tickets: TicketCheck,
+    names: Arc<NamesCache>,
     shares: RwLock<HashMap<ShareId, Arc<Share>>>,
 }
 
@@ -43,7 +45,7 @@ impl Agent {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         let tickets = TicketCheck::new(config.keys.clone());
-        Arc::new(Self { config, tickets, shares: RwLock::default() })
+        Arc::new(Self { config, tickets, names: Arc::default(), shares: RwLock::default() })
     }
 
     /// What the agent was started with.
@@ -56,6 +58,12 @@ impl Agent {
     #[must_use]
     pub const fn tickets(&self) -> &TicketCheck {
         &self.tickets
+    }
+
+    /// The lists of names that were read lately.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<NamesCache> {
+        &self.names
     }
 
     /// Offers a folder. A share of the same id is replaced.

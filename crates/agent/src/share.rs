@@ -5,6 +5,7 @@
 //! swaps folders for links. What was opened is then looked at by its handle: only regular files and folders pass,
 //! and `O_NONBLOCK` keeps a FIFO from holding the caller. No path is ever joined as a string.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,6 +19,9 @@ use crate::files::FilesError;
 
 /// How often an open is repeated when the kernel says that a rename came between (`EAGAIN`).
 const RENAME_RETRIES: usize = 16;
+
+/// How many bytes of names are asked of the kernel at once.
+const NAMES_BUFFER: usize = 256 << 10;
 
 /// What a handle or a name turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +74,18 @@ pub struct OpenFolder {
     pub stat: Stat,
 }
 
+impl Node {
+    fn of_type(file_type: FileType) -> Option<Self> {
+        match file_type {
+            FileType::RegularFile => Some(Self::File),
+            FileType::Directory => Some(Self::Folder),
+            FileType::Symlink => Some(Self::Link),
+            FileType::Unknown => None,
+            _ => Some(Self::Special),
+        }
+    }
+}
+
 impl Stat {
     /// What the file system says of something open.
     ///
@@ -83,12 +99,7 @@ impl Stat {
 impl From<fs::Stat> for Stat {
     fn from(stat: fs::Stat) -> Self {
         Self {
-            node: match FileType::from_raw_mode(stat.st_mode) {
-                FileType::RegularFile => Node::File,
-                FileType::Directory => Node::Folder,
-                FileType::Symlink => Node::Link,
-                _ => Node::Special,
-            },
+            node: Node::of_type(FileType::from_raw_mode(stat.st_mode)).unwrap_or(Node::Special),
             dev: stat.st_dev,
             ino: stat.st_ino,
             size: u64::try_from(stat.st_size).unwrap_or(0),
@@ -167,11 +178,28 @@ impl ShareRoot {
 }
 
 impl OpenFolder {
+    /// Calls `each` with every name in the folder but `.` and `..`, and what it is where the file system says so
+    /// by the way.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn read_names(&self, mut each: impl FnMut(&CStr, Option<Node>)) -> Result<(), FilesError> {
+        let mut buffer = Vec::<u8>::with_capacity(NAMES_BUFFER);
+        let mut names = fs::RawDir::new(&self.dir, buffer.spare_capacity_mut());
+        while let Some(name) = names.next() {
+            let name = name?;
+            if !matches!(name.file_name().to_bytes(), b"." | b"..") {
+                each(name.file_name(), Node::of_type(name.file_type()));
+            }
+        }
+        Ok(())
+    }
+
     /// What a name in this folder is, a link not followed.
     ///
     /// # Errors
     /// [`FilesError`]: nothing there (any more).
-    pub fn stat_name(&self, name: &std::ffi::CStr) -> Result<Stat, FilesError> {
+    pub fn stat_name(&self, name: &CStr) -> Result<Stat, FilesError> {
         Ok(Stat::from(fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 }

@@ -49,10 +49,11 @@ const fn entry_type(node: Node) -> EntryType {
     }
 }
 
-/// When the content last changed; `None` for a time that no calendar holds.
+/// When the content last changed, in whole milliseconds as times are on the wire.
 #[must_use]
 pub fn modified(stat: &Stat) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(stat.mtime_ns.into()).ok()
+    let milliseconds = i128::from(stat.mtime_ns.div_euclid(1_000_000));
+    OffsetDateTime::from_unix_timestamp_nanos(milliseconds * 1_000_000).ok()
 }
 
 /// Names this content of a file: inode, size and time of change in nanoseconds, as hexadecimal.

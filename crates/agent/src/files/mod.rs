@@ -2,9 +2,12 @@
 
 pub mod archive;
 pub mod entry;
+pub mod entry_json;
 pub mod index;
 pub mod kind;
 pub mod list;
+pub mod names;
+pub mod natural;
 pub mod read;
 pub mod search;
 pub mod thumbnail;
