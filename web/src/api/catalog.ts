@@ -1,0 +1,16 @@
+// What there is: machines and the folders they share.
+import { requestJson } from './client';
+import type { AddShare, Devices, Share, Shares } from './types';
+
+export const getDevices = () => requestJson<Devices>('/api/v1/catalog/devices');
+
+export const getShares = () => requestJson<Shares>('/api/v1/catalog/shares');
+
+export const addShare = (share: AddShare) =>
+  requestJson<Share>('/api/v1/catalog/shares', { method: 'POST', body: share });
+
+export const renameShare = (id: string, name: string) =>
+  requestJson<Share>(`/api/v1/catalog/shares/${encodeURIComponent(id)}`, { method: 'PATCH', body: { name } });
+
+export const removeShare = (id: string) =>
+  requestJson<undefined>(`/api/v1/catalog/shares/${encodeURIComponent(id)}`, { method: 'DELETE' });

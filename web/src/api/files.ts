@@ -1,0 +1,73 @@
+// The files of a share: asking for lists, and the addresses that the browser itself opens.
+import { address, request, requestJson } from './client';
+import type { ArchiveFormat, Entry, ListQuery, Listing, MediaInfo, SearchEvent, SearchQuery } from './types';
+
+/** Which share of which machine. */
+export interface Place {
+  device: string;
+  share: string;
+}
+
+function resource({ device, share }: Place, tail: string): string {
+  return `/api/v1/devices/${encodeURIComponent(device)}/shares/${encodeURIComponent(share)}/${tail}`;
+}
+
+export const list = (place: Place, query: ListQuery, signal?: AbortSignal) =>
+  requestJson<Listing>(resource(place, 'list'), { query: { ...query }, signal });
+
+export const stat = (place: Place, path: string, signal?: AbortSignal) =>
+  requestJson<Entry>(resource(place, 'stat'), { query: { path }, signal });
+
+export const mediaInfo = (place: Place, path: string, signal?: AbortSignal) =>
+  requestJson<MediaInfo>(resource(place, 'media'), { query: { path }, signal });
+
+/** The content, to be shown or played; byte ranges work. */
+export const streamUrl = (place: Place, path: string, version?: string) =>
+  address(resource(place, 'stream'), { path, v: version });
+
+/** The content, to be saved. */
+export const downloadUrl = (place: Place, path: string) => address(resource(place, 'download'), { path });
+
+/** A folder, or the named entries of it, packed. */
+export const archiveUrl = (place: Place, path: string, names: string[], format: ArchiveFormat) =>
+  address(resource(place, 'archive'), { path, names: names.join('/'), format });
+
+export const thumbnailUrl = (place: Place, entry: Pick<Entry, 'path' | 'version'>, size: number) =>
+  address(resource(place, 'thumbnail'), { path: entry.path, size, v: entry.version });
+
+export const transcodeUrl = (place: Place, path: string, start: number, viewer: string) =>
+  address(resource(place, 'transcode'), { path, start, viewer });
+
+/** Results as they come. Ends after `done`, or when `signal` says so. */
+export async function* search(
+  place: Place,
+  query: SearchQuery,
+  signal: AbortSignal,
+): AsyncGenerator<SearchEvent, void> {
+  const response = await request(resource(place, 'search'), {
+    query: { ...query, stream: true },
+    headers: { Accept: 'application/x-ndjson' },
+    signal,
+  });
+  for await (const line of lines(response)) yield JSON.parse(line) as SearchEvent;
+}
+
+/** The lines of a streamed answer, without their ends; empty ones are left out. */
+async function* lines(response: Response): AsyncGenerator<string, void> {
+  if (!response.body) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const parts = (rest + value).split('\n');
+      rest = parts.pop() ?? '';
+      for (const part of parts) if (part) yield part;
+    }
+    if (rest) yield rest;
+  } finally {
+    // Giving up early must also end the work on the machine.
+    await reader.cancel().catch(() => undefined);
+  }
+}

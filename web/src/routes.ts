@@ -1,0 +1,74 @@
+// The site map: every address of the page, read and written in this file alone.
+
+export type Route =
+  | { page: 'machines' }
+  | { page: 'folder'; device: string; share: string; path: string }
+  | { page: 'settings' }
+  | { page: 'trust' }
+  | { page: 'setup' }
+  | { page: 'sign-in' }
+  | { page: 'missing' };
+
+/** A place in a share, in the text form of the API (names joined with `/`, empty for the root). */
+export interface FolderPlace {
+  device: string;
+  share: string;
+  path: string;
+}
+
+const SIMPLE = new Map<string, Route>([
+  ['', { page: 'machines' }],
+  ['files', { page: 'machines' }],
+  ['settings', { page: 'settings' }],
+  ['trust', { page: 'trust' }],
+  ['setup', { page: 'setup' }],
+  ['sign-in', { page: 'sign-in' }],
+]);
+
+/** What an address shows. Never throws: what is not an address of ours is `missing`. */
+export function parseRoute(pathname: string): Route {
+  const parts = decodeParts(pathname);
+  if (!parts) return { page: 'missing' };
+  const [first = '', device, share, ...names] = parts;
+  if (first === 'files' && device && share) return { page: 'folder', device, share, path: names.join('/') };
+  if (parts.length > 1) return { page: 'missing' };
+  return SIMPLE.get(first) ?? { page: 'missing' };
+}
+
+function decodeParts(pathname: string): string[] | null {
+  const trimmed = pathname.replace(/^\/+|\/+$/g, '');
+  try {
+    return trimmed.split('/').map(decodeURIComponent);
+  } catch {
+    return null;
+  }
+}
+
+export const MACHINES = '/files';
+export const SETTINGS = '/settings';
+export const TRUST = '/trust';
+export const SETUP = '/setup';
+export const SIGN_IN = '/sign-in';
+
+export function folderHref({ device, share, path }: FolderPlace): string {
+  const names = path === '' ? [] : path.split('/');
+  return ['/files', device, share, ...names]
+    .map((part, i) => (i ? encodeURIComponent(part) : part))
+    .join('/');
+}
+
+/** The folder a path is in; the root's is the root. */
+export function parentPath(path: string): string {
+  const at = path.lastIndexOf('/');
+  return at < 0 ? '' : path.slice(0, at);
+}
+
+/** The last name of a path; empty for the root. */
+export function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** One more name at the end of a path. */
+export function joinPath(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`;
+}

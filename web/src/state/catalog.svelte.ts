@@ -1,0 +1,38 @@
+// The machines and shares that the visitor can see.
+import { ApiFailure } from '../api/client';
+import { getDevices, getShares } from '../api/catalog';
+import type { Device, Share } from '../api/types';
+
+export class Catalog {
+  devices = $state.raw<Device[]>([]);
+  shares = $state.raw<Share[]>([]);
+  loaded = $state(false);
+  failure = $state.raw<ApiFailure | null>(null);
+
+  async load(): Promise<void> {
+    try {
+      const [{ devices }, { shares }] = await Promise.all([getDevices(), getShares()]);
+      this.devices = devices;
+      this.shares = shares;
+      this.failure = null;
+      this.loaded = true;
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) throw error;
+      this.failure = error;
+    }
+  }
+
+  device(id: string): Device | undefined {
+    return this.devices.find((device) => device.id === id);
+  }
+
+  share(id: string): Share | undefined {
+    return this.shares.find((share) => share.id === id);
+  }
+
+  sharesOf(device: string): Share[] {
+    return this.shares.filter((share) => share.device_id === device);
+  }
+}
+
+export const catalog = new Catalog();

@@ -1,0 +1,23 @@
+// A failure in words for people: what the machine said, or ours where it could not say anything.
+import { ApiFailure, UNREACHABLE } from '../api/client';
+import type { Words } from '../text/en';
+
+export interface FailureWords {
+  message: string;
+  hint: string;
+  request: string;
+}
+
+export function describeFailure(failure: unknown, words: Words): FailureWords {
+  const { failure: text } = words;
+  if (!(failure instanceof ApiFailure))
+    return { message: text.unknown(String(failure)), hint: '', request: '' };
+  if (failure.code === UNREACHABLE) {
+    return { message: text.unreachable, hint: text.unreachableHint, request: '' };
+  }
+  return {
+    message: failure.message || text.unknown(failure.code),
+    hint: failure.hint,
+    request: failure.requestId ? text.request(failure.requestId) : '',
+  };
+}
