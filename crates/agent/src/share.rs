@@ -20,6 +20,11 @@ use crate::files::FilesError;
 /// How often an open is repeated when the kernel says that a rename came between (`EAGAIN`).
 const RENAME_RETRIES: usize = 16;
 
+/// How a file is opened: a FIFO or terminal must not hold or take over the caller.
+const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// How far a path may lead: not out, not through `/proc`-like links, not to another disk.
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 /// How many bytes of names are asked of the kernel at once.
 const NAMES_BUFFER: usize = 256 << 10;
 
@@ -129,12 +134,18 @@ impl ShareRoot {
     /// # Errors
     /// [`FilesError`]: nothing there, leads out, a folder, special, or not readable.
     pub fn open_file(&self, path: &RelPath) -> Result<OpenFile, FilesError> {
-        let fd = self.open_beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        let stat = Stat::of_handle(&fd)?;
-        match stat.node {
-            Node::File => Ok(OpenFile { file: File::from(fd), stat }),
-            Node::Folder => Err(FilesError::IsFolder),
-            Node::Link | Node::Special => Err(FilesError::Special),
+        regular_file(self.open_beneath(path, FILE)?)
+    }
+
+    /// Opens a regular file for reading if that needs no disk; `None` if it does, or if the kernel cannot say.
+    ///
+    /// # Errors
+    /// As [`Self::open_file`].
+    pub fn open_file_cached(&self, path: &RelPath) -> Result<Option<OpenFile>, FilesError> {
+        match fs::openat2(&self.dir, bytes_of(path), FILE, Mode::empty(), BENEATH | ResolveFlags::CACHED) {
+            Ok(fd) => regular_file(fd).map(Some),
+            Err(Errno::AGAIN | Errno::INTR | Errno::INVAL) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -165,15 +176,26 @@ impl ShareRoot {
     }
 
     fn open_beneath(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, FilesError> {
-        let name: &[u8] = if path.is_root() { b"." } else { path.as_bytes() };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
         for _ in 0..RENAME_RETRIES {
-            match fs::openat2(&self.dir, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            match fs::openat2(&self.dir, bytes_of(path), flags | OFlags::CLOEXEC, Mode::empty(), BENEATH) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 answer => return Ok(answer?),
             }
         }
         Err(FilesError::Busy)
+    }
+}
+
+fn bytes_of(path: &RelPath) -> &[u8] {
+    if path.is_root() { b"." } else { path.as_bytes() }
+}
+
+fn regular_file(fd: OwnedFd) -> Result<OpenFile, FilesError> {
+    let stat = Stat::of_handle(&fd)?;
+    match stat.node {
+        Node::File => Ok(OpenFile { file: File::from(fd), stat }),
+        Node::Folder => Err(FilesError::IsFolder),
+        Node::Link | Node::Special => Err(FilesError::Special),
     }
 }
 

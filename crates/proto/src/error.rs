@@ -88,6 +88,8 @@ codes! {
     AlreadySetUp => "ALREADY_SET_UP", CONFLICT, 2;
     /// The thing changed since the caller last looked.
     Conflict => "CONFLICT", CONFLICT, 1;
+    /// The thing is not in the state that the request says it must be in (`If-Match`).
+    PreconditionFailed => "PRECONDITION_FAILED", PRECONDITION_FAILED, 1;
     /// More was sent than is taken.
     TooLarge => "TOO_LARGE", PAYLOAD_TOO_LARGE, 2;
     /// No byte of the file is in the range.

@@ -8,6 +8,7 @@ pub mod kind;
 pub mod list;
 pub mod names;
 pub mod natural;
+pub mod range;
 pub mod read;
 pub mod search;
 pub mod thumbnail;
@@ -40,6 +41,9 @@ pub enum FilesError {
     /// Somebody keeps renaming, or every place is taken.
     #[error("busy")]
     Busy,
+    /// The file was changed, cut or replaced while it was read.
+    #[error("changed while it was read")]
+    Changed,
     /// The disk failed.
     #[error("cannot be read")]
     Io(#[source] std::io::Error),
@@ -99,6 +103,11 @@ impl From<FilesError> for ApiError {
                 "Change the file's permissions on that machine.",
             ),
             FilesError::Busy => (ErrorCode::Busy, "The machine is busy.", "Try again in a moment."),
+            FilesError::Changed => (
+                ErrorCode::Conflict,
+                "The file changed while it was read.",
+                "Try again when it is no longer written to.",
+            ),
             FilesError::Io(_) => (
                 ErrorCode::ReadFailed,
                 "The disk could not be read.",

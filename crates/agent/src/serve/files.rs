@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use proto::api::files::{DEFAULT_PAGE, Entry, ListQuery, Listing, MAX_PAGE, PathQuery};
@@ -12,7 +12,8 @@ use proto::{ApiError, RelPath};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::CanRead;
+use super::access::{CanDownload, CanRead};
+use super::content::{self, Purpose};
 use super::error::Refusal;
 use super::params::Params;
 use crate::agent::Agent;
@@ -21,7 +22,11 @@ use crate::files::{entry, off_thread};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Agent>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(stat))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(stat))
+        .routes(routes!(stream))
+        .routes(routes!(download))
 }
 
 /// A folder: a page of its entries, or all of them as one streamed document.
@@ -74,6 +79,44 @@ fn limit(text: &str) -> Result<Option<u32>, Refusal> {
 async fn stat(CanRead(share): CanRead, Params(query): Params<PathQuery>) -> Result<Json<Entry>, Refusal> {
     let path: RelPath = query.path.parse()?;
     Ok(Json(off_thread(move || entry::look(&share.root, path)).await?))
+}
+
+/// A file's content, to be shown in place. Byte ranges, conditions and `HEAD` as in RFC 9110.
+#[utoipa::path(
+    get, path = "/agent/v1/shares/{share}/stream", tag = "files",
+    params(("share" = String, Path, description = "The share"), PathQuery),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "*/*"),
+        (status = 206, body = Vec<u8>, content_type = "*/*"),
+        (status = 304, description = "The version the caller has"),
+        (status = "4XX", body = ApiError), (status = "5XX", body = ApiError),
+    ),
+)]
+async fn stream(
+    CanRead(share): CanRead,
+    Params(query): Params<PathQuery>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    content::answer(share, query.path.parse()?, Purpose::Show, &request.into_parts().0).await
+}
+
+/// A file's content, to be saved. Byte ranges, conditions and `HEAD` as in RFC 9110.
+#[utoipa::path(
+    get, path = "/agent/v1/shares/{share}/download", tag = "files",
+    params(("share" = String, Path, description = "The share"), PathQuery),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "*/*"),
+        (status = 206, body = Vec<u8>, content_type = "*/*"),
+        (status = 304, description = "The version the caller has"),
+        (status = "4XX", body = ApiError), (status = "5XX", body = ApiError),
+    ),
+)]
+async fn download(
+    CanDownload(share): CanDownload,
+    Params(query): Params<PathQuery>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    content::answer(share, query.path.parse()?, Purpose::Save, &request.into_parts().0).await
 }
 
 #[cfg(test)]
