@@ -57,6 +57,11 @@ export function folderHref({ device, share, path }: FolderPlace): string {
     .join('/');
 }
 
+/** A file shown in its folder: its name is the query `show`. */
+export function fileHref({ device, share, path }: FolderPlace): string {
+  return `${folderHref({ device, share, path: parentPath(path) })}?show=${encodeURIComponent(lastName(path))}`;
+}
+
 /** The folder a path is in; the root's is the root. */
 export function parentPath(path: string): string {
   const at = path.lastIndexOf('/');
