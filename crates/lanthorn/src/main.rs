@@ -1,1 +1,21 @@
-fn main() {}
+//! Lanthorn: your machines, one place. This file starts the command that was typed and reports how it ended.
+
+mod announce;
+mod cli;
+mod commands;
+mod config;
+mod forwarded;
+mod listen;
+mod paths;
+mod report;
+mod settings;
+mod telemetry;
+mod webui;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let typed = cli::parse();
+    let ended = commands::run(&typed);
+    report::exit_code(&typed, ended)
+}

@@ -247,3 +247,177 @@ impl Drop for Admitted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use http_body_util::channel::Channel;
+    use std::io::Write;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    /// An edge on a free port, ended when dropped.
+    struct Running {
+        address: SocketAddr,
+        shutdown: CancellationToken,
+        served: tokio::task::JoinHandle<()>,
+    }
+
+    impl Running {
+        async fn with<S, B>(handler: S, tls: Option<Arc<ServerConfig>>) -> Self
+        where
+            S: Handler<B> + Sync,
+            B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let shutdown = CancellationToken::new();
+            let served = tokio::spawn(serve(listener, handler, tls, shutdown.clone()));
+            Self { address, shutdown, served }
+        }
+
+        /// Sends `request` on a connection of its own and reads until the other end hangs up.
+        async fn ask(&self, request: &str) -> (Vec<u8>, io::Result<usize>) {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            let ended = stream.read_to_end(&mut answer).await;
+            (answer, ended)
+        }
+    }
+
+    /// A file whose every 4-byte word is its own index, so that any shifted or foreign byte shows.
+    fn numbered_file(words: u32) -> Arc<std::fs::File> {
+        let mut file = tempfile::tempfile().unwrap();
+        let content: Vec<u8> = (0..words).flat_map(u32::to_be_bytes).collect();
+        file.write_all(&content).unwrap();
+        Arc::new(file)
+    }
+
+    /// Answers with `claimed` bytes of the file, all through the lane.
+    fn lane_handler(file: Arc<std::fs::File>, claimed: u64) -> impl Handler<Channel<Bytes>> + Sync {
+        tower::service_fn(move |request: Request<Incoming>| {
+            let file = Arc::clone(&file);
+            async move {
+                let lane = request.extensions().get::<Lane>().expect("plain HTTP/1.1 has a lane").clone();
+                let (mut sender, body) = Channel::new(1);
+                tokio::spawn(async move {
+                    let mut offset = 0;
+                    while offset < claimed {
+                        let len = (claimed - offset).min(crate::sendfile::WINDOW as u64);
+                        let Some(window) = lane.window(&file, offset, len as usize) else {
+                            tokio::task::yield_now().await;
+                            continue;
+                        };
+                        if sender.send_data(window).await.is_err() {
+                            return;
+                        }
+                        offset += len;
+                    }
+                });
+                Ok(Response::builder().header("content-length", claimed).body(body).unwrap())
+            }
+        })
+    }
+
+    const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_arrives_as_it_is() {
+        let words = 1_000_003;
+        let running = Running::with(lane_handler(numbered_file(words), u64::from(words) * 4), None).await;
+        let (answer, ended) = running.ask(GET).await;
+        ended.unwrap();
+        let head = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        let expected: Vec<u8> = (0..words).flat_map(u32::to_be_bytes).collect();
+        assert!(answer[head..] == expected[..], "the content differs");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_that_ends_early_breaks_the_answer() {
+        let running = Running::with(lane_handler(numbered_file(1000), 5000), None).await;
+        let (answer, _) = running.ask(GET).await;
+        let head = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(answer.len() - head, 4000, "no byte was made up for the missing ones");
+    }
+
+    #[tokio::test]
+    async fn a_window_whose_slot_is_gone_is_an_error() {
+        let (lane, other) = (Lane::default(), Lane::default());
+        let window = lane.window(&numbered_file(4), 0, 16).unwrap();
+        assert!(lane.source_of(&window).unwrap().is_some());
+        assert!(other.source_of(&window).is_err(), "another connection's window");
+        assert!(lane.source_of(b"ordinary").unwrap().is_none());
+        let (_, offset) = lane.source_of(&window[8..]).unwrap().unwrap();
+        assert_eq!(offset, 8);
+    }
+
+    #[tokio::test]
+    async fn slots_are_given_back() {
+        let (lane, file) = (Lane::default(), numbered_file(4));
+        let mut held = Vec::new();
+        while let Some(window) = lane.window(&file, 0, 4) {
+            held.push(window);
+        }
+        assert!(!held.is_empty());
+        held.pop();
+        assert!(lane.window(&file, 0, 4).is_some());
+    }
+
+    fn hello() -> impl Handler<Full<Bytes>> + Sync {
+        tower::service_fn(|request: Request<Incoming>| async move {
+            let connection = request.extensions().get::<Connection>().copied().expect("every request has one");
+            let lane = request.extensions().get::<Lane>().is_some();
+            let text = format!("encrypted={} lane={lane}", connection.encrypted);
+            Ok(Response::new(Full::new(Bytes::from(text))))
+        })
+    }
+
+    fn tls_pair() -> (Arc<ServerConfig>, tokio_rustls::TlsConnector) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        (Arc::new(server), tokio_rustls::TlsConnector::from(Arc::new(client)))
+    }
+
+    #[tokio::test]
+    async fn one_port_answers_plain_and_encrypted() {
+        let (server, client) = tls_pair();
+        let running = Running::with(hello(), Some(server)).await;
+        let (plain, _) = running.ask(GET).await;
+        assert!(plain.ends_with(b"encrypted=false lane=true"), "{}", String::from_utf8_lossy(&plain));
+        let tcp = TcpStream::connect(running.address).await.unwrap();
+        let mut tls = client.connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+        tls.write_all(GET.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tls.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.ends_with(b"encrypted=true lane=false"), "{}", String::from_utf8_lossy(&answer));
+    }
+
+    #[tokio::test]
+    async fn shutdown_ends_an_idle_connection_and_the_edge() {
+        let running = Running::with(hello(), None).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut first = [0u8; 1];
+        stream.read_exact(&mut first).await.unwrap();
+        running.shutdown.cancel();
+        running.served.await.unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+    }
+}

@@ -1,0 +1,76 @@
+//! What was typed. Nothing here has a meaning yet: that is [`crate::config`]'s part.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::config::ConfigCommand;
+use crate::settings::Settings;
+
+/// Browse, search, stream and share the files on all your machines.
+///
+/// Without a command, Lanthorn starts everything on this machine (`lanthorn up`) and opens the page.
+#[derive(Debug, Parser)]
+#[command(name = "lanthorn", version = version(), max_term_width = 100)]
+pub struct Typed {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to say it.
+    #[command(flatten)]
+    pub output: Output,
+    /// The settings, as flags or `LANTHORN_…` variables.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// How things are said.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Say more in the log; repeat for more still.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// How log lines are written.
+    #[arg(long, value_enum, default_value_t, global = true, env = "LANTHORN_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything on this machine: coordinator, agent and page in one process (the default).
+    Up,
+    /// Start only the control plane: sign-in, settings and the way to the agents.
+    Coordinator,
+    /// Start only the data plane: the files of this machine.
+    Agent,
+    /// Start only the page, in front of a coordinator.
+    Web,
+    /// Look at the settings and change them.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the description of the HTTP API (OpenAPI 3.1).
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// Reads the command line and the environment; ends the process for `--help` and mistakes.
+pub fn parse() -> Typed {
+    Typed::parse()
+}
+
+fn version() -> &'static str {
+    if crate::webui::is_built() {
+        env!("CARGO_PKG_VERSION")
+    } else {
+        concat!(env!("CARGO_PKG_VERSION"), " (without the page: run `make web` and build again)")
+    }
+}

@@ -1,0 +1,112 @@
+//! What starting a role has in common: settings, log, port, announcement, and ending within five seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::announce::{self, Announcement};
+use crate::cli::Typed;
+use crate::config::{self, Config};
+use crate::listen::{self, Listening};
+use crate::report::StartupFailed;
+use crate::telemetry;
+
+pub use crate::config::Role;
+
+/// Threads for work that waits for a disk. Each costs memory only while it is used.
+const MAX_BLOCKING_THREADS: usize = 64;
+/// Work that is still on a thread this long after everything else has ended is abandoned.
+const ABANDON_AFTER: Duration = Duration::from_millis(500);
+
+/// A role that answers.
+pub struct Running {
+    shutdown: CancellationToken,
+    served: JoinHandle<()>,
+    /// Called once nothing is served any more.
+    at_end: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Starts a role and keeps it running until Ctrl-C (or the system's polite request to end).
+pub fn start<F, R>(typed: &Typed, role: F) -> Result<()>
+where
+    F: FnOnce(Config) -> R,
+    R: Future<Output = Result<Running>>,
+{
+    telemetry::start(&typed.output);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .build()
+        .context(StartupFailed)?;
+    let ended = runtime.block_on(async {
+        let config = config::resolve(&typed.settings).context(StartupFailed)?;
+        let running = role(config).await.context(StartupFailed)?;
+        running.until_told_to_end().await
+    });
+    runtime.shutdown_timeout(ABANDON_AFTER);
+    ended
+}
+
+impl Running {
+    /// Listens, says where, and serves the router.
+    pub fn begin(
+        config: &Config,
+        role: Role,
+        router: Router,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        setup_code: Option<String>,
+    ) -> Result<Self> {
+        let Listening { listener, notice } = listen::listen(config, role)?;
+        let bound = listener.local_addr()?;
+        let shutdown = CancellationToken::new();
+        let served = tokio::spawn(peer::edge::serve(listener, router, tls, shutdown.clone()));
+        let announcement = Announcement { device_name: &config.device_name, bound, setup_code, notice };
+        announcement.print();
+        if config.open_browser && role != Role::Agent && role != Role::Coordinator {
+            announce::open_browser(&announcement.local_url());
+        }
+        Ok(Self { shutdown, served, at_end: None })
+    }
+
+    /// Has something done once nothing is served any more.
+    #[must_use]
+    pub fn at_end(mut self, last: impl FnOnce() + Send + 'static) -> Self {
+        self.at_end = Some(Box::new(last));
+        self
+    }
+
+    async fn until_told_to_end(self) -> Result<()> {
+        told_to_end().await?;
+        tracing::info!("ending: waiting for what is under way");
+        self.shutdown.cancel();
+        tokio::select! {
+            served = self.served => served.context("the server failed")?,
+            // A second Ctrl-C does not wait.
+            told = told_to_end() => told?,
+        }
+        if let Some(last) = self.at_end {
+            tokio::task::spawn_blocking(last).await.context("could not end in order")?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for Ctrl-C, or for `SIGTERM` where there is one.
+async fn told_to_end() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            told = tokio::signal::ctrl_c() => told?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

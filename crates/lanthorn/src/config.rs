@@ -1,0 +1,137 @@
+//! What the settings mean: every default and every range, in one place. No Option is left that must be set later.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::paths::{self, Homes};
+use crate::settings::{self, Settings};
+
+/// Idle sessions end after half an hour.
+const SESSION_IDLE_SECONDS: u64 = 30 * 60;
+/// The longest name of a machine, in characters.
+const MAX_NAME_CHARS: usize = 64;
+
+/// A role's own port, where no port was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Everything in one process.
+    All,
+    /// The control plane alone.
+    Coordinator,
+    /// The data plane alone.
+    Agent,
+    /// The page alone.
+    Web,
+}
+
+impl Role {
+    /// The port people expect this role at.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::All | Self::Coordinator => 7000,
+            Self::Agent => 7001,
+            Self::Web => 5000,
+        }
+    }
+}
+
+/// Everything a role needs to know to start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where things are kept.
+    pub homes: Homes,
+    /// The settings as said, for what passes them on.
+    pub settings: Settings,
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// What this machine is called.
+    pub device_name: String,
+    /// The folder that setup proposes.
+    pub folder: PathBuf,
+    /// True to open the browser at start.
+    pub open_browser: bool,
+    /// After how long without use a session ends.
+    pub session_idle: Duration,
+    /// True if people may look and download over plain HTTP.
+    pub allow_open: bool,
+    /// A certificate of the owner's own, with its key.
+    pub own_certificate: Option<(PathBuf, PathBuf)>,
+    /// Where a lone page finds the coordinator.
+    pub coordinator_url: String,
+    /// Where a lone coordinator finds the agent.
+    pub agent_url: String,
+}
+
+/// The settings file that these flags and variables point at.
+pub fn settings_path(typed: &Settings) -> Result<PathBuf> {
+    let folder = match &typed.settings_dir {
+        Some(folder) => folder.clone(),
+        None => paths::homes()?.settings,
+    };
+    Ok(folder.join("settings.json"))
+}
+
+/// Joins what was typed with what the file says, checks it and fills in the defaults.
+pub fn resolve(typed: &Settings) -> Result<Config> {
+    let path = settings_path(typed)?;
+    let settings = typed.over(&settings::read(&path)?)?;
+    check_ranges(&settings)?;
+    let mut homes = paths::homes()?;
+    if let Some(folder) = path.parent() {
+        homes.settings = folder.to_owned();
+    }
+    let home = paths::home_dir().unwrap_or_else(|| PathBuf::from("/"));
+    homes.state = settings.state_dir.clone().unwrap_or(homes.state);
+    homes.cache = settings.cache_dir.clone().unwrap_or(homes.cache);
+    Ok(Config {
+        homes,
+        host: settings.host.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        device_name: settings.device_name.clone().unwrap_or_else(host_name),
+        folder: settings.folder.clone().unwrap_or(home),
+        open_browser: !settings.no_browser.unwrap_or(false),
+        session_idle: Duration::from_secs(settings.session_idle_seconds.unwrap_or(SESSION_IDLE_SECONDS)),
+        allow_open: settings.allow_open.unwrap_or(true),
+        own_certificate: settings.certificate.clone().zip(settings.private_key.clone()),
+        coordinator_url: settings.coordinator_url.clone().unwrap_or_else(|| local_url(Role::Coordinator)),
+        agent_url: settings.agent_url.clone().unwrap_or_else(|| local_url(Role::Agent)),
+        settings,
+    })
+}
+
+fn local_url(role: Role) -> String {
+    format!("http://127.0.0.1:{}", role.default_port())
+}
+
+/// Fails with the name of the first setting that is out of its range.
+pub fn check_ranges(settings: &Settings) -> Result<()> {
+    fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: Option<T>, low: T, high: T) -> Result<()> {
+        match value {
+            Some(value) if value < low || value > high => bail!("{name} must be from {low} to {high}, not {value}"),
+            _ => Ok(()),
+        }
+    }
+    within("session_idle_seconds", settings.session_idle_seconds, 60, 86_400)?;
+    within("thumbnail_cache_ttl_seconds", settings.thumbnail_cache_ttl_seconds, 60, 86_400)?;
+    within("thumbnail_cache_max_mb", settings.thumbnail_cache_max_mb, 32, 4_096)?;
+    within("thumbnail_max_concurrent", settings.thumbnail_max_concurrent, 1, 16)?;
+    within("max_transcodes", settings.max_transcodes, 1, 16)?;
+    if let Some(name) = &settings.device_name {
+        let good = !name.trim().is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control);
+        ensure!(good, "device_name must have 1 to {MAX_NAME_CHARS} characters and no control characters");
+    }
+    ensure!(
+        settings.certificate.is_some() == settings.private_key.is_some(),
+        "certificate and private_key must be given together"
+    );
+    Ok(())
+}
+
+/// The name the system gives this machine.
+pub fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let short = name.split('.').next().unwrap_or_default().trim();
+    if short.is_empty() { "This machine".into() } else { short.into() }
+}

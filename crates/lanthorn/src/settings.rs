@@ -1,0 +1,213 @@
+//! The settings, each once: a field here is a flag, a `LANTHORN_…` variable and an entry of `settings.json`.
+//!
+//! Strength: flag, then variable, then file, then the default in [`crate::config`]. No field has a default here,
+//! so that "not said" can be told from "said".
+
+use std::fs;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Larger files are no settings.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Every setting, where it was said.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Settings (also LANTHORN_… variables and entries of settings.json)")]
+pub struct Settings {
+    /// The folder for settings.json and logs.
+    #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_SETTINGS_DIR")]
+    #[serde(skip)]
+    pub settings_dir: Option<PathBuf>,
+    /// The folder for keys and the database.
+    #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_STATE_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
+    /// The folder for what can be made again: thumbnails, search indexes.
+    #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_CACHE_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<PathBuf>,
+    /// The address to listen on; all of them by default.
+    #[arg(long, global = true, value_name = "ADDRESS", env = "LANTHORN_HOST")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<IpAddr>,
+    /// The port to listen on; 7000, or 7001 for a lone agent and 5000 for a lone page. 0 takes any free one.
+    #[arg(long, short, global = true, env = "LANTHORN_PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// What this machine is called.
+    #[arg(long, global = true, value_name = "NAME", env = "LANTHORN_DEVICE_NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    /// The folder that setup proposes to share.
+    #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_FOLDER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Do not open the browser at start.
+    #[arg(long, global = true, env = "LANTHORN_NO_BROWSER", num_args = 0..=1, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_browser: Option<bool>,
+    /// Seconds of no use after which a session ends: 60 to 86400.
+    #[arg(long, global = true, value_name = "SECONDS", env = "LANTHORN_SESSION_IDLE_SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_idle_seconds: Option<u64>,
+    /// Whether people may look and download over plain HTTP.
+    #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_ALLOW_OPEN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_open: Option<bool>,
+    /// Another host name this machine answers to; may be repeated.
+    #[arg(long = "name", global = true, value_name = "HOST", env = "LANTHORN_NAMES", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
+    /// Your own certificate chain (PEM), in place of the machine's own authority.
+    #[arg(long, global = true, value_name = "FILE", env = "LANTHORN_CERTIFICATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// The private key (PEM) of your own certificate.
+    #[arg(long, global = true, value_name = "FILE", env = "LANTHORN_PRIVATE_KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<PathBuf>,
+    /// Where a lone page finds the coordinator.
+    #[arg(long, global = true, value_name = "URL", env = "LANTHORN_COORDINATOR_URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coordinator_url: Option<String>,
+    /// Where a lone coordinator finds this machine's agent.
+    #[arg(long, global = true, value_name = "URL", env = "LANTHORN_AGENT_URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_url: Option<String>,
+    /// The ffmpeg to use; found on the PATH by default.
+    #[arg(long, global = true, value_name = "FILE", env = "LANTHORN_FFMPEG_BIN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ffmpeg_bin: Option<PathBuf>,
+    /// Whether films get thumbnails.
+    #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_ENABLE_VIDEO_THUMBNAILS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_video_thumbnails: Option<bool>,
+    /// The folder for thumbnails.
+    #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_THUMBNAIL_CACHE_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_cache_dir: Option<PathBuf>,
+    /// Seconds for which an unused thumbnail is kept: 60 to 86400.
+    #[arg(long, global = true, value_name = "SECONDS", env = "LANTHORN_THUMBNAIL_CACHE_TTL_SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_cache_ttl_seconds: Option<u64>,
+    /// Mebibytes of thumbnails kept: 32 to 4096.
+    #[arg(long, global = true, value_name = "MIB", env = "LANTHORN_THUMBNAIL_CACHE_MAX_MB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_cache_max_mb: Option<u64>,
+    /// Thumbnails made at once: 1 to 16.
+    #[arg(long, global = true, value_name = "N", env = "LANTHORN_THUMBNAIL_MAX_CONCURRENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_max_concurrent: Option<usize>,
+    /// Films transcoded at once: 1 to 16.
+    #[arg(long, global = true, value_name = "N", env = "LANTHORN_MAX_TRANSCODES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_transcodes: Option<usize>,
+}
+
+impl Settings {
+    /// What `self` (typed) says, and for the rest what `file` says.
+    pub fn over(&self, file: &Self) -> Result<Self> {
+        let mut merged = to_map(file)?;
+        merged.extend(to_map(self)?);
+        let mut settings: Self = serde_json::from_value(Value::Object(merged))?;
+        settings.settings_dir.clone_from(&self.settings_dir);
+        Ok(settings)
+    }
+
+    /// The entries that are said, by name.
+    pub fn entries(&self) -> Result<Map<String, Value>> {
+        to_map(self)
+    }
+}
+
+fn to_map(settings: &Settings) -> Result<Map<String, Value>> {
+    match serde_json::to_value(settings)? {
+        Value::Object(map) => Ok(map),
+        other => bail!("settings are not an object but {other}"),
+    }
+}
+
+/// Reads `settings.json`; a missing file says nothing.
+pub fn read(path: &Path) -> Result<Settings> {
+    let text = match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Ok(found) if found.len() > MAX_FILE_BYTES => bail!("{} is too large to be settings", path.display()),
+        Ok(_) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    serde_json::from_str(&text).with_context(|| format!("{} has a mistake", path.display()))
+}
+
+/// Changes one entry of `settings.json` (`None` removes it), after checking that the whole still makes sense.
+pub fn write_entry(path: &Path, key: &str, value: Option<Value>) -> Result<()> {
+    let mut entries = read(path)?.entries()?;
+    match value {
+        Some(value) => entries.insert(key.to_owned(), value),
+        None => entries.remove(key),
+    };
+    let settings: Settings = serde_json::from_value(Value::Object(entries))
+        .with_context(|| format!("'{key}' cannot be set to that"))?;
+    crate::config::check_ranges(&settings)?;
+    replace_file(path, &serde_json::to_vec_pretty(&settings)?)
+}
+
+/// Writes beside, syncs, renames: the old file or the new one is there, whole.
+fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().context("settings.json has no folder")?;
+    crate::paths::make_private(folder)?;
+    let beside = path.with_extension("json.new");
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(content)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_stronger_than_the_file() {
+        let typed = Settings { port: Some(1), ..Settings::default() };
+        let file = Settings { port: Some(2), device_name: Some("Attic".into()), ..Settings::default() };
+        let merged = typed.over(&file).unwrap();
+        assert_eq!(merged.port, Some(1));
+        assert_eq!(merged.device_name.as_deref(), Some("Attic"));
+    }
+
+    #[test]
+    fn entries_are_checked_before_they_are_written() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("x/settings.json");
+        write_entry(&path, "device_name", Some("Attic".into())).unwrap();
+        for (key, value) in [("port", Value::from("x")), ("colour", Value::from(1)), ("session_idle_seconds", Value::from(5))] {
+            assert!(write_entry(&path, key, Some(value)).is_err(), "{key}");
+        }
+        assert_eq!(read(&path).unwrap(), Settings { device_name: Some("Attic".into()), ..Settings::default() });
+        write_entry(&path, "device_name", None).unwrap();
+        assert_eq!(read(&path).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("settings.json");
+        for (text, named) in [("{\"prot\": 1}", "prot"), ("{\"port\": \"x\"}", "port"), ("{", "EOF")] {
+            fs::write(&path, text).unwrap();
+            let error = format!("{:#}", read(&path).unwrap_err());
+            assert!(error.contains(named) || error.contains("invalid type"), "{error}");
+        }
+    }
+}
