@@ -1,0 +1,40 @@
+//! Each role in a process of its own, on one machine with one home.
+
+use crate::rig::World;
+
+#[test]
+fn three_processes_do_what_one_does() {
+    let world = World::new();
+    world.put("hello.txt", "through three processes");
+    let agent = world.start_with(["agent", "--port", "0"]);
+    let agent_url = format!("http://127.0.0.1:{}", agent.port);
+    let coordinator = world.start_with(["coordinator", "--port", "0", "--agent-url", &agent_url]);
+    let coordinator_url = format!("http://127.0.0.1:{}", coordinator.port);
+    let web = world.start_with(["web", "--port", "0", "--no-browser", "--coordinator-url", &coordinator_url]);
+    let mut owner = web.local();
+    owner.set_up(&world.shared()).expect_status(200);
+    let url = format!("{}/stream?path=hello.txt", owner.share());
+    // The agent learns of the new share from the coordinator's file; ask until it has.
+    let asked = std::time::Instant::now();
+    let answer = loop {
+        let answer = owner.get(&url);
+        if answer.status == 200 {
+            break answer;
+        }
+        assert!(asked.elapsed().as_secs() < 20, "{}", String::from_utf8_lossy(&answer.body));
+        std::thread::yield_now();
+    };
+    assert_eq!(answer.body, b"through three processes");
+}
+
+#[test]
+fn nobody_becomes_local_through_the_page() {
+    let world = World::new();
+    let coordinator = world.start_with(["coordinator", "--port", "0"]);
+    let coordinator_url = format!("http://127.0.0.1:{}", coordinator.port);
+    let web = world.start_with(["web", "--port", "0", "--no-browser", "--coordinator-url", &coordinator_url]);
+    let Some(mut stranger) = web.from_network() else { return };
+    let status = stranger.get("/api/v1/status").expect_status(200).json();
+    assert_eq!(status["privacy"], "open");
+    stranger.set_up(&world.shared()).expect_status(401);
+}
