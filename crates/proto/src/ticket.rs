@@ -222,6 +222,12 @@ impl PublicKey {
         Self(bytes)
     }
 
+    /// Its 32 bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The key's name in footers: the first 16 hexadecimal digits of its BLAKE3 hash.
     #[must_use]
     pub fn id(&self) -> String {

@@ -9,4 +9,4 @@ pub mod params;
 pub mod router;
 pub mod ticket_check;
 
-pub use router::router;
+pub use router::{openapi, router};

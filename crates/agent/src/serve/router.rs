@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use proto::api::files::DeviceInfo;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +14,17 @@ use crate::agent::Agent;
 /// Every route of the device API, with its description. Served alike over TCP, over a peer's stream, and in-process.
 #[must_use]
 pub fn router(agent: Arc<Agent>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(info)).merge(super::files::routes()).with_state(agent)
+    doors().with_state(agent)
+}
+
+/// The description of the device API.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    doors().into_openapi()
+}
+
+fn doors() -> OpenApiRouter<Arc<Agent>> {
+    OpenApiRouter::new().routes(routes!(info)).merge(super::files::routes())
 }
 
 /// What this device is.

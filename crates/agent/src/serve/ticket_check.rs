@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use proto::DeviceId;
 use proto::ticket::{KeyRing, Ticket, TicketError, VerifiedTicket};
 use time::OffsetDateTime;
@@ -18,7 +18,7 @@ type Key = ([u8; 32], Option<DeviceId>);
 
 /// Checks tickets with the coordinator's keys.
 pub struct TicketCheck {
-    keys: KeyRing,
+    keys: RwLock<KeyRing>,
     seen: Mutex<HashMap<Key, Arc<VerifiedTicket>>>,
 }
 
@@ -26,7 +26,13 @@ impl TicketCheck {
     /// A check with these keys.
     #[must_use]
     pub fn new(keys: KeyRing) -> Self {
-        Self { keys, seen: Mutex::default() }
+        Self { keys: RwLock::new(keys), seen: Mutex::default() }
+    }
+
+    /// Honours these keys from now on, and no ticket that only others vouch for.
+    pub fn honour(&self, keys: KeyRing) {
+        *self.keys.write() = keys;
+        self.seen.lock().clear();
     }
 
     /// The ticket, if it is right at this moment and for this presenter.
@@ -45,7 +51,7 @@ impl TicketCheck {
             verified.check_time(now)?;
             return Ok(verified);
         }
-        let verified = Arc::new(self.keys.verify(ticket, presenter, now)?);
+        let verified = Arc::new(self.keys.read().verify(ticket, presenter, now)?);
         let mut seen = self.seen.lock();
         if seen.len() >= CAPACITY {
             seen.clear();
