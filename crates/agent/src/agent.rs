@@ -9,6 +9,7 @@ use proto::ticket::KeyRing;
 use proto::{DeviceId, ShareId};
 
 use crate::files::FilesError;
+use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
@@ -22,6 +23,8 @@ pub struct Config {
     pub keys: KeyRing,
     /// Where thumbnails and indexes are kept; made if missing.
     pub cache_dir: PathBuf,
+    /// How pictures are made and films converted.
+    pub media: MediaConfig,
 }
 
 /// A folder on offer.
@@ -36,6 +39,7 @@ pub struct Share {
 pub struct Agent {
     config: Config,
     tickets: TicketCheck,
+    media: Media,
     names: Arc<NamesCache>,
     shares: RwLock<HashMap<ShareId, Arc<Share>>>,
 }
@@ -45,7 +49,8 @@ impl Agent {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         let tickets = TicketCheck::new(config.keys.clone());
-        Arc::new(Self { config, tickets, names: Arc::default(), shares: RwLock::default() })
+        let media = Media::new(config.media.clone(), &config.cache_dir);
+        Arc::new(Self { config, tickets, media, names: Arc::default(), shares: RwLock::default() })
     }
 
     /// What the agent was started with.
@@ -64,6 +69,12 @@ impl Agent {
     #[must_use]
     pub const fn names(&self) -> &Arc<NamesCache> {
         &self.names
+    }
+
+    /// Pictures and films.
+    #[must_use]
+    pub const fn media(&self) -> &Media {
+        &self.media
     }
 
     /// Offers a folder. A share of the same id is replaced.

@@ -10,6 +10,7 @@ pub mod serve;
 pub mod share;
 
 pub use agent::{Agent, Config, Share};
+pub use files::media::MediaConfig;
 
 #[cfg(test)]
 mod testing;

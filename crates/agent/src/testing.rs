@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use tower::ServiceExt;
 
 use crate::agent::{Agent, Config, Share};
+use crate::files::media::MediaConfig;
 use crate::serve::router;
 
 /// One device with one share, and the coordinator's key that signs for it.
@@ -36,11 +37,18 @@ pub(crate) struct World {
 impl World {
     /// A device that shares an empty folder.
     pub(crate) fn new() -> Self {
+        Self::with(|config| config)
+    }
+
+    /// The same, started with other settings.
+    pub(crate) fn with(change: impl FnOnce(Config) -> Config) -> Self {
         let home = tempfile::tempdir().unwrap();
         let key = SigningKey::generate().unwrap();
         let device = DeviceId::from_public_key([7; 32]);
         let keys = KeyRing::new(device, [key.public()]);
-        let agent = Agent::new(Config { device, keys, cache_dir: home.path().join("cache") });
+        let cache_dir = home.path().join("cache");
+        let media = MediaConfig::default();
+        let agent = Agent::new(change(Config { device, keys, cache_dir, media }));
         std::fs::create_dir(home.path().join("share")).unwrap();
         let share = ShareId::generate();
         agent.add_share(share, &home.path().join("share")).unwrap();

@@ -3,15 +3,18 @@
 pub mod archive;
 pub mod entry;
 pub mod entry_json;
+pub mod film;
 pub mod index;
 pub mod kind;
 pub mod list;
+pub mod media;
 pub mod names;
 pub mod natural;
 pub mod range;
 pub mod read;
 pub mod search;
 pub mod thumbnail;
+pub mod tool;
 pub mod transcode;
 
 use proto::{ApiError, ErrorCode};

@@ -47,6 +47,8 @@ async fn authorize(parts: &mut Parts, agent: &Agent, permission: Permission) -> 
         .map_err(|_| no_such_share())?;
     let share: ShareId = names.get("share").and_then(|id| id.parse().ok()).ok_or_else(no_such_share)?;
     verified.permit(share, permission)?;
+    // For handlers that have to know who asks, after the share's extractor.
+    parts.extensions.insert(verified);
     agent.share(share).ok_or_else(no_such_share)
 }
 

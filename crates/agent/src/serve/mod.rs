@@ -5,6 +5,7 @@ pub mod content;
 pub mod disposition;
 pub mod error;
 pub mod files;
+pub mod media;
 pub mod params;
 pub mod router;
 pub mod ticket_check;

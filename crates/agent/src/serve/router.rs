@@ -24,7 +24,7 @@ pub fn openapi() -> OpenApi {
 }
 
 fn doors() -> OpenApiRouter<Arc<Agent>> {
-    OpenApiRouter::new().routes(routes!(info)).merge(super::files::routes())
+    OpenApiRouter::new().routes(routes!(info)).merge(super::files::routes()).merge(super::media::routes())
 }
 
 /// What this device is.
