@@ -31,6 +31,7 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
+    css: true,
     env: { TZ: 'UTC' },
   },
 });

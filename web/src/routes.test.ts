@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { folderHref, joinPath, lastName, parentPath, parseRoute } from './routes';
+import { childToward, folderHref, joinPath, lastName, parentPath, parseRoute } from './routes';
 
 describe('addresses', () => {
   it.each([
@@ -40,5 +40,15 @@ describe('paths', () => {
     expect(lastName('')).toBe('');
     expect(joinPath('', 'a')).toBe('a');
     expect(joinPath('a', 'b')).toBe('a/b');
+  });
+
+  it.each([
+    ['', 'a/b', 'a'],
+    ['a', 'a/b/c', 'a/b'],
+    ['a', 'a', ''],
+    ['a', 'ab/c', ''],
+    ['', '', ''],
+  ])('from %j toward %j leads %j', (folder, path, child) => {
+    expect(childToward(folder, path)).toBe(child);
   });
 });

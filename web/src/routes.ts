@@ -77,3 +77,11 @@ export function lastName(path: string): string {
 export function joinPath(path: string, name: string): string {
   return path === '' ? name : `${path}/${name}`;
 }
+
+/** The entry of this folder through which one gets to a path below it; empty if it is not below. */
+export function childToward(folder: string, path: string): string {
+  const start = folder === '' ? '' : `${folder}/`;
+  if (path === '' || path === folder || !path.startsWith(start)) return '';
+  const [name = ''] = path.slice(start.length).split('/');
+  return start + name;
+}

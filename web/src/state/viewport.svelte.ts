@@ -5,3 +5,5 @@ import { MediaQuery } from 'svelte/reactivity';
 export const phone = new MediaQuery('max-width: 700px');
 /** Fingers rather than a mouse: taller rows, larger targets. */
 export const coarse = new MediaQuery('pointer: coarse');
+/** Room for the details beside the list. */
+export const roomy = new MediaQuery('min-width: 1080px');

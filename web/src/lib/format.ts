@@ -1,0 +1,105 @@
+// Sizes, counts and times in words, in the visitor's language. Pure: the present moment is handed in.
+import type { Language } from '../text/text.svelte';
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'] as const;
+const STEP = 1000;
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const formats = new Map<string, unknown>();
+
+/** Intl objects are slow to make and are asked for by every row. */
+function kept<T>(key: string, make: () => T): T {
+  const known = formats.get(key) as T | undefined;
+  if (known) return known;
+  const made = make();
+  formats.set(key, made);
+  return made;
+}
+
+/** `1234567` → `1.2 MB`: decimal units as on the box of the disk, two digits of meaning where they help. */
+export function formatSize(bytes: number, language: Language): string {
+  let unit = 0;
+  let value = bytes;
+  while (unit < UNITS.length - 1 && Math.round(value) >= STEP) {
+    value /= STEP;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : unit >= 3 && value < 10 ? 2 : 1;
+  const format = kept(
+    `size ${language} ${unit} ${digits}`,
+    () =>
+      new Intl.NumberFormat(language, {
+        style: 'unit',
+        unit: UNITS[unit],
+        unitDisplay: unit === 0 ? 'long' : 'short',
+        maximumFractionDigits: digits,
+      }),
+  );
+  return format.format(value);
+}
+
+/** `102418` → `102,418`. */
+export function formatCount(count: number, language: Language): string {
+  return kept(`count ${language}`, () => new Intl.NumberFormat(language)).format(count);
+}
+
+/** `3725` seconds → `1:02:05`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const parts = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+  const shown = parts[0] ? parts : parts.slice(1);
+  return shown.map((part, i) => (i ? String(part).padStart(2, '0') : String(part))).join(':');
+}
+
+/** A moment with everything there is to it: for tooltips and details. */
+export function formatExactTime(moment: Date, language: Language): string {
+  const make = () => new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'medium' });
+  return kept(`exact ${language}`, make).format(moment);
+}
+
+/** A moment as one would say it: `2 min ago`, `Today, 09:14`, `Yesterday`, `18 Nov`, `18 Nov 2025`. */
+export function formatTime(moment: Date, now: Date, language: Language): string {
+  const age = now.getTime() - moment.getTime();
+  if (age >= 0 && age < HOUR) return relative(language, -Math.floor(age / MINUTE), 'minute');
+  const days = daysBetween(moment, now);
+  if (days === 0) return `${capital(relative(language, 0, 'day'))}, ${clock(moment, language)}`;
+  if (days === 1) return capital(relative(language, -1, 'day'));
+  return calendar(moment, moment.getFullYear() === now.getFullYear(), language);
+}
+
+function daysBetween(from: Date, to: Date): number {
+  const midnight = (moment: Date) =>
+    new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime();
+  // A day of 23 or 25 hours, when the clocks change, is still one day.
+  return Math.round((midnight(to) - midnight(from)) / DAY);
+}
+
+function relative(language: Language, value: number, unit: 'minute' | 'day'): string {
+  const style = unit === 'minute' ? 'short' : 'long';
+  const make = () => new Intl.RelativeTimeFormat(language, { numeric: 'auto', style });
+  return kept(`relative ${language} ${style}`, make).format(value, unit);
+}
+
+function clock(moment: Date, language: Language): string {
+  const make = () =>
+    new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  return kept(`clock ${language}`, make).format(moment);
+}
+
+function calendar(moment: Date, thisYear: boolean, language: Language): string {
+  const make = () =>
+    // Day before month, as most of the world writes it; English alone would turn it round.
+    new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+      day: 'numeric',
+      month: 'short',
+      year: thisYear ? undefined : 'numeric',
+    });
+  return kept(`calendar ${language} ${thisYear}`, make).format(moment);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
