@@ -1,1 +1,27 @@
-//! coordinator
+//! CONTROL PLANE: who may do what, and the way there. Never opens a user's file; knows nothing of the agent.
+//!
+//! A request enters by a door (`http`), which learns who asks from a session (`identity`). A room decides
+//! (`access`: [`access::Grant`]) and the `gateway` takes the request to the right device with a ticket for it.
+//! What must outlast the process goes through the one gate to SQLite (`store`) or into key files (`keyfile`).
+//! `authority` makes the machine's own certificates; `folders` lists folder names for the setup page.
+
+mod access;
+mod authority;
+mod clock;
+mod coordinator;
+mod folders;
+mod gateway;
+mod http;
+mod identity;
+pub mod keyfile;
+mod settings;
+mod store;
+
+pub use authority::{AuthorityError, OwnCertificate};
+pub use clock::{Clock, SystemClock};
+pub use coordinator::{Config, Coordinator, OpenError};
+pub use gateway::{HttpLink, Link, LinkError, RouterLink};
+pub use keyfile::KeyFileError;
+pub use settings::{SaveError, SettingsStore};
+pub use store::StoreError;
+pub use store::shares::SharedFolder;

@@ -1,0 +1,112 @@
+//! Who may do what. [`authorize`] is the only maker of a [`Grant`], and the gateway takes nothing less.
+//! Knows no HTTP and no store: callers bring the caller and the share.
+
+mod tickets;
+
+use proto::api::auth::Privacy;
+use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId};
+
+pub(crate) use tickets::TicketDesk;
+
+/// Who asks, as the door found out. Cannot be made from anything a request says by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) principal: PrincipalId,
+    pub(crate) session: SessionId,
+    /// How private the connection is on which the session began, and on which it asks.
+    pub(crate) privacy: Privacy,
+    /// The owner of this machine.
+    pub(crate) owner: PrincipalId,
+    /// The browser the session runs in.
+    pub(crate) browser_id: Option<i64>,
+}
+
+impl Caller {
+    /// True if the session can only look and copy.
+    pub(crate) fn read_only(&self) -> bool {
+        self.privacy == Privacy::Open
+    }
+
+    /// What the caller may do with a share of the owner's. Nobody else has any right yet.
+    pub(crate) fn permissions(&self) -> Permissions {
+        let held = if self.principal == self.owner { Permissions::all() } else { Permissions::NONE };
+        if self.read_only() { held.intersection(Permissions::without_privacy()) } else { held }
+    }
+}
+
+/// What was allowed: the right to one request to one device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grant {
+    device: DeviceId,
+    principal: PrincipalId,
+    session: SessionId,
+    resource: Option<(ShareId, Permissions)>,
+}
+
+impl Grant {
+    pub(crate) const fn device(&self) -> DeviceId {
+        self.device
+    }
+}
+
+/// The caller may not do this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// The caller has no right on the share at all, and is not told that it exists.
+    Unknown,
+    /// The caller lacks this one right.
+    Lacks(Permission),
+}
+
+/// Decides whether the caller may do this with the share.
+pub(crate) fn authorize(
+    caller: &Caller,
+    device: DeviceId,
+    share: ShareId,
+    permission: Permission,
+) -> Result<Grant, Denied> {
+    let held = caller.permissions();
+    if held == Permissions::NONE {
+        return Err(Denied::Unknown);
+    }
+    if !held.allows(permission) {
+        return Err(Denied::Lacks(permission));
+    }
+    // The ticket allows no more than the request needs; looking goes with copying.
+    let needed = [Permission::Read, permission].into_iter().collect();
+    let resource = Some((share, held.intersection(needed)));
+    Ok(Grant { device, principal: caller.principal, session: caller.session, resource })
+}
+
+/// The right to ask a device what it is: everybody who is signed in has it.
+pub(crate) const fn authorize_device(caller: &Caller, device: DeviceId) -> Grant {
+    Grant { device, principal: caller.principal, session: caller.session, resource: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_may_all_on_a_private_way_and_look_and_copy_on_an_open_one() {
+        let owner = PrincipalId::generate();
+        let device = DeviceId::from_public_key([1; 32]);
+        let caller = |principal, privacy| Caller {
+            principal,
+            session: SessionId::generate(),
+            privacy,
+            owner,
+            browser_id: None,
+        };
+        for permission in Permission::ALL {
+            let ask = |caller: Caller| authorize(&caller, device, ShareId::generate(), permission).map(drop);
+            assert_eq!(ask(caller(owner, Privacy::Private)), Ok(()));
+            assert_eq!(ask(caller(owner, Privacy::Local)), Ok(()));
+            let looks = matches!(permission, Permission::Read | Permission::Download);
+            let expected = if looks { Ok(()) } else { Err(Denied::Lacks(permission)) };
+            assert_eq!(ask(caller(owner, Privacy::Open)), expected);
+            let stranger = caller(PrincipalId::generate(), Privacy::Private);
+            assert_eq!(ask(stranger), Err(Denied::Unknown));
+        }
+    }
+}

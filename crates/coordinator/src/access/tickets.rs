@@ -1,0 +1,137 @@
+//! Writes tickets, and hands the same one out again while it is fresh: signing costs more than the rest of a request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use proto::ticket::{Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, Ticket};
+use proto::{DeviceId, Permissions, SessionId, ShareId};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Grant;
+use crate::clock::Clock;
+
+/// Tickets remembered at most; beyond that the cache begins anew.
+const CAPACITY: usize = 4096;
+
+type Key = (SessionId, DeviceId, ShareId, Permissions);
+
+/// The coordinator's signing desk.
+pub(crate) struct TicketDesk {
+    key: SigningKey,
+    clock: Arc<dyn Clock>,
+    fresh: Mutex<HashMap<Key, (Ticket, OffsetDateTime)>>,
+}
+
+impl TicketDesk {
+    pub(crate) fn new(key: SigningKey, clock: Arc<dyn Clock>) -> Self {
+        Self { key, clock, fresh: Mutex::default() }
+    }
+
+    pub(crate) const fn public_key(&self) -> PublicKey {
+        self.key.public()
+    }
+
+    /// The ticket for a grant, or `None` for one that needs none. It lives for half its time at least.
+    pub(crate) fn ticket(&self, grant: &Grant) -> Result<Option<Ticket>, InvalidKey> {
+        let Some((share, permissions)) = grant.resource else { return Ok(None) };
+        let key = (grant.session, grant.device, share, permissions);
+        let now = self.clock.wall();
+        if let Some((ticket, expires)) = self.fresh.lock().get(&key) {
+            let left = *expires - now;
+            // More than the whole life left means that the clock was set back: make a new one.
+            if left > READ_LIFETIME / 2 && left <= READ_LIFETIME {
+                return Ok(Some(ticket.clone()));
+            }
+        }
+        let expires = now + READ_LIFETIME;
+        let ticket = self.sign(grant, share, permissions, now, expires)?;
+        let mut fresh = self.fresh.lock();
+        if fresh.len() >= CAPACITY {
+            fresh.clear();
+        }
+        fresh.insert(key, (ticket.clone(), expires));
+        Ok(Some(ticket))
+    }
+
+    fn sign(
+        &self,
+        grant: &Grant,
+        share: ShareId,
+        permissions: Permissions,
+        now: OffsetDateTime,
+        expires: OffsetDateTime,
+    ) -> Result<Ticket, InvalidKey> {
+        self.key.sign(&Claims {
+            sub: grant.principal,
+            cli: grant.session.to_string(),
+            pky: None,
+            aud: grant.device,
+            res: Resource::Share(share),
+            perm: permissions,
+            iat: now,
+            exp: expires,
+            jti: Uuid::now_v7().to_string(),
+        })
+    }
+
+    /// Forgets the tickets of sessions that have ended.
+    pub(crate) fn forget_sessions(&self, ended: &[SessionId]) {
+        if !ended.is_empty() {
+            self.fresh.lock().retain(|(session, ..), _| !ended.contains(session));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::test::ManualClock;
+    use proto::ticket::KeyRing;
+    use proto::{Permission, PrincipalId};
+
+    #[test]
+    fn a_ticket_is_used_again_for_half_its_life_and_is_for_one_grant() {
+        let clock = Arc::new(ManualClock::new());
+        let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::<ManualClock>::clone(&clock));
+        let device = DeviceId::from_public_key([1; 32]);
+        let share = ShareId::generate();
+        let grant = |permission| Grant {
+            device,
+            principal: PrincipalId::generate(),
+            session: SessionId::generate(),
+            resource: Some((share, [permission].into_iter().collect())),
+        };
+        let read = grant(Permission::Read);
+        let first = desk.ticket(&read).unwrap().unwrap();
+        clock.pass(59);
+        assert_eq!(desk.ticket(&read).unwrap().unwrap(), first);
+        clock.pass(2);
+        let second = desk.ticket(&read).unwrap().unwrap();
+        assert_ne!(second, first);
+        assert_ne!(desk.ticket(&grant(Permission::Download)).unwrap().unwrap(), second);
+        clock.step_wall(-7200);
+        let third = desk.ticket(&read).unwrap().unwrap();
+        let ring = KeyRing::new(device, [desk.public_key()]);
+        let verified = ring.verify(&third, None, clock.wall()).unwrap();
+        assert!(verified.permit(share, Permission::Read).is_ok());
+        assert!(verified.permit(share, Permission::Download).is_err());
+    }
+
+    #[test]
+    fn an_ended_session_leaves_no_ticket() {
+        let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::new(ManualClock::new()));
+        let session = SessionId::generate();
+        let permissions = [Permission::Read].into_iter().collect();
+        let grant = Grant {
+            device: DeviceId::from_public_key([1; 32]),
+            principal: PrincipalId::generate(),
+            session,
+            resource: Some((ShareId::generate(), permissions)),
+        };
+        desk.ticket(&grant).unwrap();
+        desk.forget_sessions(&[session]);
+        assert!(desk.fresh.lock().is_empty());
+    }
+}

@@ -1,0 +1,198 @@
+//! The machine's own certificates: an authority made at the first start, and certificates it signs for the names
+//! and addresses this machine has at the time. Knows nothing of who asks.
+
+mod ca;
+mod leaf;
+mod names;
+mod own;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
+
+use crate::keyfile::KeyFileError;
+use ca::CertificateAuthority;
+pub(crate) use ca::base64;
+use leaf::Leaf;
+pub(crate) use names::{HostNames, own_addresses};
+
+/// A certificate and key of the owner's own.
+#[derive(Clone, Debug)]
+pub struct OwnCertificate {
+    /// PEM: the certificate, then those that lead to its authority.
+    pub chain: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+}
+
+/// Why there is no certificate to show.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// A key file cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// A certificate could not be made.
+    #[error("cannot make a certificate")]
+    Make(#[from] rcgen::Error),
+    /// The owner's certificate or key cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: rustls_pki_types::pem::Error,
+    },
+    /// There is no certificate in the file.
+    #[error("{0} holds no certificate")]
+    NoCertificate(PathBuf),
+    /// The certificate and the key are not a pair, or of a kind that is not known here.
+    #[error("the certificate and the key do not belong together")]
+    Mismatch(#[source] rustls::Error),
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Where the certificates come from.
+enum Source {
+    Authority(CertificateAuthority),
+    Own(OwnCertificate),
+}
+
+/// What is shown to callers, and what people compare it with.
+struct Shown {
+    key: Arc<CertifiedKey>,
+    fingerprint: String,
+    /// What a certificate of our own authority covers.
+    leaf: Option<Leaf>,
+}
+
+/// The certificates of this machine.
+pub(crate) struct Authority {
+    dir: PathBuf,
+    source: Source,
+    names: HostNames,
+    shown: Arc<RwLock<Shown>>,
+    tls: Arc<ServerConfig>,
+}
+
+impl Authority {
+    /// Loads or makes what is needed. Blocks on the disk for a few small files.
+    pub(crate) fn open(
+        dir: &Path,
+        names: HostNames,
+        own: Option<OwnCertificate>,
+        addresses: &[IpAddr],
+        now: OffsetDateTime,
+    ) -> Result<Self, AuthorityError> {
+        let (source, shown) = match own {
+            Some(own) => {
+                let shown = show(own::load(&own)?, None);
+                (Source::Own(own), shown)
+            }
+            None => {
+                let ca = CertificateAuthority::open(dir, &names, now)?;
+                let leaf = Leaf::open(dir, &ca, &names, addresses, now)?;
+                let shown = show(leaf.certified_key()?, Some(leaf));
+                (Source::Authority(ca), shown)
+            }
+        };
+        let shown = Arc::new(RwLock::new(shown));
+        let tls = server_config(Arc::clone(&shown))?;
+        Ok(Self { dir: dir.to_owned(), source, names, shown, tls })
+    }
+
+    pub(crate) fn tls(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.tls)
+    }
+
+    /// Once a minute: a new certificate if the addresses are others or the time is nearly over; the owner's own if
+    /// its files have changed. New connections see it at once.
+    pub(crate) fn refresh(&self, addresses: &[IpAddr], now: OffsetDateTime) -> Result<(), AuthorityError> {
+        let fresh = match &self.source {
+            Source::Own(own) => show(own::load(own)?, None),
+            Source::Authority(ca) => {
+                if self.shown.read().leaf.as_ref().is_some_and(|leaf| leaf.serves(addresses, now)) {
+                    return Ok(());
+                }
+                let leaf = Leaf::make(&self.dir, ca, &self.names, addresses, now)?;
+                tracing::info!("made a new certificate for this machine's addresses");
+                show(leaf.certified_key()?, Some(leaf))
+            }
+        };
+        *self.shown.write() = fresh;
+        Ok(())
+    }
+
+    /// SHA-256 of the certificate shown now.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.shown.read().fingerprint.clone()
+    }
+
+    /// The authority's certificate, if the certificates are its work: DER and PEM.
+    pub(crate) fn certificate(&self) -> Option<(&[u8], &str)> {
+        match &self.source {
+            Source::Authority(ca) => Some((ca.der(), ca.pem())),
+            Source::Own(_) => None,
+        }
+    }
+}
+
+fn show(key: CertifiedKey, leaf: Option<Leaf>) -> Shown {
+    let fingerprint = key.cert.first().map(|cert| fingerprint(cert)).unwrap_or_default();
+    Shown { key: Arc::new(key), fingerprint, leaf }
+}
+
+/// SHA-256 in pairs of hexadecimal digits, as browsers show it.
+pub(crate) fn fingerprint(der: &[u8]) -> String {
+    let rustls::SupportedCipherSuite::Tls13(suite) = ring::cipher_suite::TLS13_AES_128_GCM_SHA256 else {
+        return String::new();
+    };
+    let digest = suite.common.hash_provider.hash(der);
+    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
+}
+
+/// AES with 128-bit keys first: as strong as anyone needs, and the fastest where the processor has AES, which is the
+/// server's to know. TLS 1.3 and 1.2.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| !suite.suite().as_str().is_some_and(|n| n.contains("AES_128")));
+    provider
+}
+
+fn server_config(shown: Arc<RwLock<Shown>>) -> Result<Arc<ServerConfig>, AuthorityError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(ShownCertificate(shown)));
+    config.ignore_client_order = true;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = ring::Ticketer::new()?;
+    Ok(Arc::new(config))
+}
+
+/// Shows whatever certificate there is now, to every caller: an address has no name to choose by.
+struct ShownCertificate(Arc<RwLock<Shown>>);
+
+impl ResolvesServerCert for ShownCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().key))
+    }
+}
+
+impl std::fmt::Debug for ShownCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShownCertificate")
+    }
+}

@@ -1,0 +1,256 @@
+//! What lives as long as the process: the rooms, opened together. Knows all rooms and decides nothing itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use proto::api::settings::Settings;
+use proto::ticket::{PublicKey, SigningKey};
+use proto::{DeviceId, SessionId};
+use rustls::ServerConfig;
+use tokio::sync::watch;
+
+use crate::access::TicketDesk;
+use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
+use crate::clock::Clock;
+use crate::folders::FolderChooser;
+use crate::gateway::{Gateway, Link};
+use crate::identity::Identity;
+use crate::keyfile::{self, KeyFileError};
+use crate::settings::{CurrentSettings, SettingsStore};
+use crate::store::shares::SharedFolder;
+use crate::store::{Store, StoreError};
+
+/// How often sessions are tidied, and addresses and certificates looked at.
+const TIDY_PERIOD: Duration = Duration::from_secs(60);
+
+/// What a coordinator needs to know to start.
+pub struct Config {
+    /// Where keys and the database are kept; made (0700) if missing.
+    pub state_dir: PathBuf,
+    /// This machine.
+    pub device: DeviceId,
+    /// This machine's host name, for certificates and the check of `Host`.
+    pub host_name: String,
+    /// Further names and addresses at which it may be asked for.
+    pub names: Vec<String>,
+    /// The settings in force at the start.
+    pub settings: Settings,
+    /// The folder that setup proposes.
+    pub default_folder: PathBuf,
+    /// The owner's certificate, in place of those of our own authority.
+    pub own_certificate: Option<OwnCertificate>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why the coordinator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A key file or the state folder cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no certificate to show.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The task that opens files was ended.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+/// The control plane of this machine. Cheap to clone.
+#[derive(Clone)]
+pub struct Coordinator {
+    rooms: Arc<Rooms>,
+}
+
+/// All rooms.
+pub(crate) struct Rooms {
+    pub(crate) device: DeviceId,
+    pub(crate) names: HostNames,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) settings: CurrentSettings,
+    pub(crate) identity: Identity,
+    pub(crate) tickets: TicketDesk,
+    pub(crate) gateway: Gateway,
+    pub(crate) authority: Authority,
+    pub(crate) folders: FolderChooser,
+    pub(crate) default_folder: PathBuf,
+    /// Folders on offer, sorted by name. Changed only while `sharing` is held, after the store.
+    pub(crate) shares: watch::Sender<Arc<Vec<SharedFolder>>>,
+    pub(crate) sharing: tokio::sync::Mutex<()>,
+    tidying: Mutex<Option<tokio::task::AbortHandle>>,
+}
+
+/// What is read from files before anything else.
+struct Opened {
+    server_key: [u8; 32],
+    ticket_key: SigningKey,
+    authority: Authority,
+}
+
+impl Coordinator {
+    /// Opens keys, database and certificates, and makes what is missing.
+    ///
+    /// # Errors
+    /// [`OpenError`]: a file that others can touch, a lost key, a broken database or certificate.
+    pub async fn open(config: Config, settings_store: Arc<dyn SettingsStore>) -> Result<Self, OpenError> {
+        let names = HostNames::new(&config.host_name, &config.names);
+        let files = {
+            let (dir, names, own) = (config.state_dir.clone(), names.clone(), config.own_certificate.clone());
+            let now = config.clock.wall();
+            tokio::task::spawn_blocking(move || open_files(&dir, names, own, now))
+        };
+        let opened = files.await.map_err(|_| OpenError::Interrupted)??;
+        let store = Store::open(&config.state_dir).await?;
+        let clock = config.clock;
+        let identity = Identity::open(store.clone(), Arc::clone(&clock), opened.server_key).await?;
+        let rooms = Arc::new(Rooms {
+            device: config.device,
+            names,
+            settings: CurrentSettings::new(config.settings, settings_store),
+            identity,
+            tickets: TicketDesk::new(opened.ticket_key, Arc::clone(&clock)),
+            gateway: Gateway::new(config.device),
+            authority: opened.authority,
+            folders: FolderChooser::new(config.default_folder.clone()),
+            default_folder: config.default_folder,
+            shares: watch::Sender::new(Arc::new(store.shares().await?)),
+            sharing: tokio::sync::Mutex::default(),
+            tidying: Mutex::default(),
+            clock,
+            store,
+        });
+        let tidying = tokio::spawn(tidy_forever(Arc::downgrade(&rooms)));
+        *rooms.tidying.lock() = Some(tidying.abort_handle());
+        Ok(Self { rooms })
+    }
+
+    /// Where requests for this machine go: its agent's router, or a link to its process.
+    pub fn set_local_agent(&self, link: impl Link) {
+        self.rooms.gateway.set_local(Arc::new(link));
+    }
+
+    /// The TLS side of the port. The certificate changes with the machine's addresses by itself.
+    #[must_use]
+    pub fn tls(&self) -> Arc<ServerConfig> {
+        self.rooms.authority.tls()
+    }
+
+    /// The key with which devices check tickets.
+    #[must_use]
+    pub fn ticket_key(&self) -> PublicKey {
+        self.rooms.tickets.public_key()
+    }
+
+    /// The code to print on the terminal, until setup is done.
+    #[must_use]
+    pub fn setup_code(&self) -> Option<String> {
+        self.rooms.identity.setup_code()
+    }
+
+    /// The folders on offer, now and whenever they change. Holds the newest list only.
+    #[must_use]
+    pub fn shares(&self) -> watch::Receiver<Arc<Vec<SharedFolder>>> {
+        self.rooms.shares.subscribe()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.rooms.settings.get()
+    }
+
+    /// SHA-256 of the certificate shown now, to print beside the address.
+    #[must_use]
+    pub fn certificate_fingerprint(&self) -> String {
+        self.rooms.authority.fingerprint()
+    }
+
+    /// Writes down what is only known by heart, and closes the database. The last call.
+    pub async fn close(&self) {
+        if let Some(task) = self.rooms.tidying.lock().take() {
+            task.abort();
+        }
+        self.rooms.tidy().await;
+        self.rooms.store.close().await;
+    }
+
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+}
+
+impl Rooms {
+    pub(crate) fn idle_ms(&self) -> i64 {
+        i64::try_from(self.settings.idle_seconds().saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// Lets go of what belonged to sessions that have ended.
+    pub(crate) fn sessions_ended(&self, ended: &[SessionId]) {
+        self.tickets.forget_sessions(ended);
+    }
+
+    /// What is done once a minute.
+    pub(crate) async fn tidy(&self) {
+        match self.identity.tidy(self.idle_ms()).await {
+            Ok(ended) => self.sessions_ended(&ended),
+            Err(e) => tracing::warn!(error = %e, "cannot tidy sessions"),
+        }
+        let (addresses, now) = (own_addresses(), self.clock.wall());
+        if let Err(e) = self.authority.refresh(&addresses, now) {
+            tracing::warn!(error = %e, "cannot renew the certificate; the old one stays in use");
+        }
+    }
+}
+
+impl Drop for Rooms {
+    fn drop(&mut self) {
+        if let Some(task) = self.tidying.lock().take() {
+            task.abort();
+        }
+    }
+}
+
+/// Ends by itself when the rooms are gone.
+async fn tidy_forever(rooms: Weak<Rooms>) {
+    loop {
+        tokio::time::sleep(TIDY_PERIOD).await;
+        let Some(rooms) = rooms.upgrade() else { return };
+        rooms.tidy().await;
+    }
+}
+
+fn open_files(
+    dir: &Path,
+    names: HostNames,
+    own: Option<OwnCertificate>,
+    now: time::OffsetDateTime,
+) -> Result<Opened, OpenError> {
+    keyfile::prepare_folder(dir)?;
+    let path = dir.join("server.key");
+    if keyfile::read(&path)?.is_none() && dir.join(crate::store::FILE_NAME).exists() {
+        // Not replaced by a new one: with the right file put back, the PIN is good again.
+        return Err(KeyFileError::Missing(path).into());
+    }
+    Ok(Opened {
+        server_key: keyfile::read_or_generate(&path)?,
+        ticket_key: open_ticket_key(&dir.join("ticket.key"))?,
+        authority: Authority::open(dir, names, own, &own_addresses(), now)?,
+    })
+}
+
+fn open_ticket_key(path: &Path) -> Result<SigningKey, KeyFileError> {
+    let content = |_| KeyFileError::Content(path.to_owned());
+    if let Some(bytes) = keyfile::read(path)? {
+        return SigningKey::from_bytes(bytes.expose()).map_err(content);
+    }
+    let key = SigningKey::generate().map_err(content)?;
+    keyfile::write(path, key.as_bytes())?;
+    Ok(key)
+}

@@ -1,0 +1,152 @@
+//! The way to a device: takes an authorised request to whichever link the device has, and the answer back.
+//! Nothing is collected or rewrapped on the way, so that a file's bytes can still go by the kernel alone.
+
+mod agent;
+mod link;
+pub(crate) mod tail;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, Uri};
+use parking_lot::RwLock;
+use proto::DeviceId;
+use proto::ticket::Ticket;
+
+pub use agent::HttpLink;
+pub use link::{Link, LinkError, RouterLink};
+
+use crate::access::{Grant, TicketDesk};
+
+/// Headers that belong to one connection only (RFC 9110 §7.6.1).
+const HOP_HEADERS: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+/// Headers that say who asks: the ticket alone says that to a device.
+const CALLER_HEADERS: [HeaderName; 5] = [
+    header::COOKIE,
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("x-lanthorn"),
+    HeaderName::from_static("x-lanthorn-setup-code"),
+];
+
+/// Why a request did not reach its device.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GatewayError {
+    #[error("no such device")]
+    UnknownDevice,
+    #[error("cannot write a ticket")]
+    Ticket,
+    #[error("cannot write the device's address")]
+    Address,
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+/// The links to devices. There is one device yet: this machine.
+pub(crate) struct Gateway {
+    local: DeviceId,
+    link: RwLock<Option<Arc<dyn Link>>>,
+}
+
+impl Gateway {
+    pub(crate) fn new(local: DeviceId) -> Self {
+        Self { local, link: RwLock::default() }
+    }
+
+    pub(crate) fn set_local(&self, link: Arc<dyn Link>) {
+        *self.link.write() = Some(link);
+    }
+
+    pub(crate) fn is_online(&self, device: DeviceId) -> bool {
+        device == self.local && self.link.read().is_some()
+    }
+
+    /// Sends an authorised request. `tail` is what follows `/agent/v1`, with its query.
+    pub(crate) async fn send(
+        &self,
+        grant: &Grant,
+        tickets: &TicketDesk,
+        tail: &str,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, GatewayError> {
+        if grant.device() != self.local {
+            return Err(GatewayError::UnknownDevice);
+        }
+        let link = self.link.read().clone().ok_or(LinkError::Offline)?;
+        let ticket = tickets.ticket(grant).map_err(|_| GatewayError::Ticket)?;
+        *request.uri_mut() = Uri::try_from(format!("/agent/v1{tail}")).map_err(|_| GatewayError::Address)?;
+        replace_headers(request.headers_mut(), ticket.as_ref())?;
+        let mut response = link.send(request).await?;
+        strip_hop_headers(response.headers_mut());
+        response.headers_mut().remove(header::SET_COOKIE);
+        Ok(response)
+    }
+}
+
+fn replace_headers(headers: &mut HeaderMap, ticket: Option<&Ticket>) -> Result<(), GatewayError> {
+    strip_hop_headers(headers);
+    for name in &CALLER_HEADERS {
+        headers.remove(name);
+    }
+    if let Some(ticket) = ticket {
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| GatewayError::Ticket)?;
+        bearer.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, bearer);
+    }
+    Ok(())
+}
+
+/// Removes the headers of one connection, and those that its `Connection` header names.
+fn strip_hop_headers(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_HEADERS.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_the_hop_and_of_the_caller_stay_here() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("cookie", "lanthorn=1"),
+            ("authorization", "Bearer forged"),
+            ("connection", "close, X-Secret"),
+            ("x-secret", "1"),
+            ("te", "trailers"),
+            ("range", "bytes=0-1"),
+            ("if-none-match", "\"a\""),
+            ("x-lanthorn", "1"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        replace_headers(&mut headers, Some(&Ticket::from_text("real"))).unwrap();
+        let mut left: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        left.sort_unstable();
+        assert_eq!(
+            left,
+            [("authorization", "Bearer real"), ("if-none-match", "\"a\""), ("range", "bytes=0-1")]
+        );
+        replace_headers(&mut headers, None).unwrap();
+        assert!(!headers.contains_key("authorization"), "without a ticket nobody is named");
+    }
+}

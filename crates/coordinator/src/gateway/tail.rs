@@ -1,0 +1,65 @@
+//! What follows the device in an address: which share it is about and which right it needs. One table, and the
+//! device checks again.
+
+use proto::{Permission, ShareId};
+
+/// Words of the device API that save a copy. Every other word looks.
+const COPYING: [&str; 2] = ["download", "archive"];
+
+/// What a request to a device is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The device itself: `/info`.
+    Device,
+    /// A share: `/shares/{share}/{word}…`.
+    Share(ShareId, Permission),
+}
+
+/// Reads a path as it stands in the address, undecoded; `None` if it is none of the device API.
+/// Escapes, dots and empty parts are refused here, so that both sides read the same path.
+pub(crate) fn parse(tail: &str) -> Option<Target> {
+    if tail == "/info" {
+        return Some(Target::Device);
+    }
+    let (share, rest) = tail.strip_prefix("/shares/")?.split_once('/')?;
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if !rest.split('/').all(plain) {
+        return None;
+    }
+    let word = rest.split('/').next()?;
+    let permission = if COPYING.contains(&word) { Permission::Download } else { Permission::Read };
+    Some(Target::Share(share.parse().ok()?, permission))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_forms_pass() {
+        let share = ShareId::generate();
+        for (tail, expected) in [
+            ("/info".to_owned(), Some(Target::Device)),
+            (format!("/shares/{share}/list"), Some(Target::Share(share, Permission::Read))),
+            (format!("/shares/{share}/stream"), Some(Target::Share(share, Permission::Read))),
+            (format!("/shares/{share}/thumbnail"), Some(Target::Share(share, Permission::Read))),
+            (format!("/shares/{share}/download"), Some(Target::Share(share, Permission::Download))),
+            (format!("/shares/{share}/archive"), Some(Target::Share(share, Permission::Download))),
+            (format!("/shares/{share}/archive/x"), Some(Target::Share(share, Permission::Download))),
+            (format!("/shares/{share}"), None),
+            (format!("/shares/{share}/"), None),
+            (format!("/shares/{share}//download"), None),
+            (format!("/shares/{share}/../x"), None),
+            (format!("/shares/{share}/%64ownload"), None),
+            (format!("/shares/{share}/list%2fx"), None),
+            ("/shares/x/list".to_owned(), None),
+            ("/info/".to_owned(), None),
+            ("/inbox".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(parse(&tail), expected, "{tail}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Who asks: the extractors through which every handler learns it. No handler reads a cookie or an address itself.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
+use peer::connection::{Connection, canonical};
+use proto::api::auth::Privacy;
+
+use super::cookie::Cookie;
+use super::error::Refusal;
+use super::guard::host::asked_host;
+use crate::access::Caller;
+use crate::coordinator::{Coordinator, Rooms};
+use crate::identity::{Visitor, short_name};
+
+/// The connection, as the edge made it. Without one, nothing is known of who asks, and nothing is answered.
+pub(crate) fn connection(parts: &Parts) -> Result<Connection, Refusal> {
+    parts.extensions.get::<Connection>().copied().ok_or_else(|| {
+        tracing::error!("a request came without its connection");
+        Refusal::internal()
+    })
+}
+
+/// Anybody, signed in or not.
+pub(crate) struct Anybody(pub(crate) Connection);
+
+impl FromRequestParts<Coordinator> for Anybody {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Coordinator) -> Result<Self, Refusal> {
+        connection(parts).map(Self)
+    }
+}
+
+impl FromRequestParts<Coordinator> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Coordinator) -> Result<Self, Refusal> {
+        let connection = connection(parts)?;
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let by_loopback_name = asked_host(&parts.uri, &parts.headers).is_some_and(|host| host.is_loopback());
+        Ok(Self {
+            address: canonical(connection.remote.ip()),
+            privacy: connection.privacy(),
+            encrypted: connection.encrypted,
+            on_machine: connection.is_local() && by_loopback_name,
+            known: Cookie::Known.read(&parts.headers, connection.encrypted).pop(),
+            browser: short_name(user_agent.unwrap_or_default()),
+        })
+    }
+}
+
+/// The session that a request belongs to, if any.
+pub(crate) fn find_caller(parts: &Parts, rooms: &Rooms) -> Result<Option<Caller>, Refusal> {
+    let connection = connection(parts)?;
+    let Some(owner) = rooms.identity.owner_id() else { return Ok(None) };
+    let privacy = connection.privacy();
+    if privacy == Privacy::Open && !rooms.settings.allow_open() {
+        return Ok(None);
+    }
+    let address = canonical(connection.remote.ip());
+    let sessions = rooms.identity.sessions();
+    let found = Cookie::Session.read(&parts.headers, connection.encrypted).into_iter().find_map(|token| {
+        sessions.find(&token.hash(), privacy, connection.encrypted, address, rooms.idle_ms())
+    });
+    Ok(found.map(|session| Caller {
+        principal: session.principal,
+        session: session.id,
+        privacy: session.privacy,
+        owner,
+        browser_id: session.browser_id,
+    }))
+}
+
+impl FromRequestParts<Coordinator> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
+        let rooms = coordinator.rooms();
+        if !rooms.identity.is_set_up() {
+            return Err(Refusal::not_set_up());
+        }
+        match find_caller(parts, rooms)? {
+            Some(caller) => Ok(caller),
+            None if refuses_open(parts, rooms)? => Err(Refusal::not_private()),
+            None => Err(Refusal::not_signed_in()),
+        }
+    }
+}
+
+fn refuses_open(parts: &Parts, rooms: &Rooms) -> Result<bool, Refusal> {
+    Ok(connection(parts)?.privacy() == Privacy::Open && !rooms.settings.allow_open())
+}
+
+/// Somebody signed in on a connection that others cannot read or change.
+pub(crate) struct PrivateCaller(pub(crate) Caller);
+
+impl FromRequestParts<Coordinator> for PrivateCaller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
+        let caller = Caller::from_request_parts(parts, coordinator).await?;
+        if caller.read_only() { Err(Refusal::not_private()) } else { Ok(Self(caller)) }
+    }
+}
+
+/// The caller, if there is one: for answers that everybody gets.
+pub(crate) struct MaybeCaller(pub(crate) Option<Caller>);
+
+impl FromRequestParts<Coordinator> for MaybeCaller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
+        find_caller(parts, coordinator.rooms()).map(Self)
+    }
+}

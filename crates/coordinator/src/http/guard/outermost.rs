@@ -1,0 +1,93 @@
+//! The outermost layer: a request's id, its log span, the answer to a panic, and the headers every answer carries.
+//! Bodies of good answers pass untouched.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use proto::id::RequestId;
+use proto::{ApiError, ErrorCode};
+use tracing::Instrument;
+
+use crate::http::error::Refusal;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
+    let id = RequestId::generate();
+    request.extensions_mut().insert(id);
+    let for_programs = is_for_programs(request.uri().path());
+    let span = tracing::info_span!("request", %id, method = %request.method());
+    let answering = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let mut response = answering.await.unwrap_or_else(|_| {
+        span.in_scope(|| tracing::error!("a request panicked"));
+        Refusal::internal().into_response()
+    });
+    if for_programs {
+        explain(&mut response);
+    }
+    sign(&mut response, &id.to_string());
+    add_headers(response.headers_mut(), &id.to_string());
+    response
+}
+
+/// True for addresses whose errors are JSON.
+fn is_for_programs(path: &str) -> bool {
+    ["/api", "/agent"]
+        .iter()
+        .any(|top| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// Gives an error that came without words (a wrong method, for one) the form that all errors have.
+fn explain(response: &mut Response) {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !is_error || is_json {
+        return;
+    }
+    let (code, message) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (ErrorCode::MethodNotAllowed, "This address does not take that method.")
+        }
+        StatusCode::NOT_FOUND => (ErrorCode::NotFound, "There is nothing at this address."),
+        StatusCode::PAYLOAD_TOO_LARGE => (ErrorCode::TooLarge, "More was sent than is taken."),
+        s if s.is_client_error() => (ErrorCode::BadRequest, "The request could not be understood."),
+        _ => (ErrorCode::Internal, "Something broke inside."),
+    };
+    if code.status() == status {
+        let error = ApiError::new(code, message, "See the API's description at /api/openapi.json.");
+        response.extensions_mut().insert(error);
+    }
+}
+
+/// Writes the request's id into the error that the response carries, if any.
+fn sign(response: &mut Response, id: &str) {
+    let Some(mut error) = response.extensions_mut().remove::<ApiError>() else { return };
+    error.request_id = id.to_owned();
+    let Ok(body) = serde_json::to_vec(&error) else { return };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    *response.body_mut() = Body::from(body);
+}
+
+/// Those that a handler has set itself stay.
+fn add_headers(headers: &mut HeaderMap, id: &str) {
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}

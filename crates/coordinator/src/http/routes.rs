@@ -1,0 +1,78 @@
+//! The site map of the control plane. Every address is here and nowhere else.
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{self, HeaderValue};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{any, get};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::Refusal;
+use super::{catalog, devices, folders, sessions, settings, setup, sign_in, status, trust};
+use crate::coordinator::Coordinator;
+
+/// The largest JSON body taken.
+const MAX_JSON_BYTES: usize = 64 * 1024;
+
+impl Coordinator {
+    /// Every route of the control plane with its description, without the page. The binary adds that as the
+    /// fallback, and puts [`Coordinator::guard`] around the whole.
+    #[must_use]
+    pub fn router(&self) -> OpenApiRouter {
+        api().merge(gateway()).with_state(self.clone())
+    }
+}
+
+fn api() -> OpenApiRouter<Coordinator> {
+    OpenApiRouter::new()
+        .routes(routes!(status::status))
+        .routes(routes!(status::health))
+        .routes(routes!(setup::state, setup::set_up))
+        .routes(routes!(folders::list))
+        .routes(routes!(sign_in::login))
+        .routes(routes!(sign_in::logout))
+        .routes(routes!(sign_in::me))
+        .routes(routes!(sign_in::change_pin))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(settings::get, settings::change))
+        .routes(routes!(catalog::devices))
+        .routes(routes!(catalog::shares, catalog::add_share))
+        .routes(routes!(catalog::rename_share, catalog::remove_share))
+        .routes(routes!(trust::trust))
+        .routes(routes!(trust::authority_der))
+        .routes(routes!(trust::authority_pem))
+        .routes(routes!(trust::mobileconfig))
+        .route("/api", any(nothing_here))
+        .route("/api/{*rest}", any(nothing_here))
+        .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
+        .layer(from_fn(keep_to_yourself))
+}
+
+/// Apart from the rest: bodies of any size and answers of any kind pass it as they are.
+fn gateway() -> OpenApiRouter<Coordinator> {
+    OpenApiRouter::new().route(
+        "/api/v1/devices/{device}/{*tail}",
+        get(devices::forward)
+            .post(devices::forward)
+            .put(devices::forward)
+            .patch(devices::forward)
+            .delete(devices::forward),
+    )
+}
+
+async fn nothing_here() -> Refusal {
+    Refusal::not_found("There is nothing at this address.")
+}
+
+/// Answers about people and settings are kept by no cache and run nothing.
+async fn keep_to_yourself(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
+}

@@ -1,0 +1,58 @@
+//! `/api/v1/sessions`: the signed-in browsers, shown and ended.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use proto::api::auth::{Session, Sessions};
+use proto::{ApiError, SessionId};
+
+use super::caller::PrivateCaller;
+use super::error::Refusal;
+use crate::clock::from_ms;
+use crate::coordinator::Coordinator;
+
+/// The signed-in browsers.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "auth",
+    responses((status = 200, body = Sessions), (status = 401, body = ApiError), (status = 403, body = ApiError)))]
+pub(crate) async fn list(
+    State(coordinator): State<Coordinator>,
+    PrivateCaller(caller): PrivateCaller,
+) -> Json<Sessions> {
+    let rooms = coordinator.rooms();
+    let rows = rooms.identity.sessions().list(rooms.idle_ms()).into_iter();
+    let sessions = rows.map(|row| Session {
+        current: row.id == caller.session,
+        id: row.id,
+        browser: row.browser,
+        address: row.address,
+        privacy: row.privacy,
+        created: from_ms(row.created_ms),
+        last_seen: from_ms(row.seen_ms),
+    });
+    Json(Sessions { sessions: sessions.collect() })
+}
+
+/// Ends a session. Its browser has to sign in again, and as one that is not known.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", tag = "auth",
+    params(("id" = String, Path, description = "the session")),
+    responses((status = 204), (status = 401, body = ApiError), (status = 403, body = ApiError),
+        (status = 404, body = ApiError)))]
+pub(crate) async fn end(
+    State(coordinator): State<Coordinator>,
+    PrivateCaller(caller): PrivateCaller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let rooms = coordinator.rooms();
+    let id: SessionId = id.parse().map_err(|_| no_such_session())?;
+    let found = if id == caller.session {
+        rooms.identity.sessions().end(id).await?
+    } else {
+        rooms.identity.revoke(id, rooms.idle_ms()).await?
+    };
+    rooms.sessions_ended(&[id]);
+    if found { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_session()) }
+}
+
+fn no_such_session() -> Refusal {
+    Refusal::not_found("There is no such session.")
+}

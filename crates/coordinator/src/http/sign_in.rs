@@ -1,0 +1,116 @@
+//! `/api/v1/auth/…`: signing in and out, and changing the PIN.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use proto::ApiError;
+use proto::api::auth::{ChangePin, Login, Me, Privacy};
+
+use super::caller::{Anybody, MaybeCaller, PrivateCaller};
+use super::cookie::Cookie;
+use super::error::Refusal;
+use super::json::JsonBody;
+use crate::access::Caller;
+use crate::coordinator::{Coordinator, Rooms};
+use crate::identity::session::SessionIdentity;
+use crate::identity::{SignedIn, Visitor};
+
+/// Who is signed in, as the page is told.
+pub(crate) fn me_of(rooms: &Rooms, caller: &Caller) -> Option<Me> {
+    Some(Me {
+        principal: caller.principal,
+        display_name: rooms.identity.owner()?.display_name,
+        session: caller.session,
+        read_only: caller.read_only(),
+        idle_seconds: rooms.settings.idle_seconds(),
+    })
+}
+
+/// The answer to somebody who was let in.
+pub(crate) fn signed_in(rooms: &Rooms, visitor: &Visitor, admitted: SignedIn) -> Result<Response, Refusal> {
+    let owner = rooms.identity.owner().ok_or_else(Refusal::internal)?;
+    let me = Me {
+        principal: admitted.session.principal,
+        display_name: owner.display_name,
+        session: admitted.session.id,
+        read_only: admitted.session.privacy == Privacy::Open,
+        idle_seconds: rooms.settings.idle_seconds(),
+    };
+    let mut response = Json(me).into_response();
+    let session = Cookie::Session.set(&admitted.token, visitor.encrypted);
+    let known = admitted.known.and_then(|token| Cookie::Known.set(&token, visitor.encrypted));
+    response.headers_mut().extend([session, known].into_iter().flatten().map(|value| (SET_COOKIE, value)));
+    Ok(response)
+}
+
+/// Signs in with the PIN.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = Login,
+    responses((status = 200, body = Me), (status = 401, body = ApiError), (status = 403, body = ApiError),
+        (status = 429, body = ApiError), (status = 503, body = ApiError)))]
+pub(crate) async fn login(
+    State(coordinator): State<Coordinator>,
+    visitor: Visitor,
+    MaybeCaller(before): MaybeCaller,
+    JsonBody(login): JsonBody<Login>,
+) -> Result<Response, Refusal> {
+    let rooms = coordinator.rooms();
+    if visitor.privacy == Privacy::Open && !rooms.settings.allow_open() {
+        return Err(Refusal::not_private());
+    }
+    let admitted = rooms.identity.sign_in(&visitor, &login.pin).await?;
+    if let Some(before) = before {
+        // The browser's old session is not its session any more: each sign-in has a new token.
+        rooms.identity.sessions().end(before.session).await?;
+        rooms.sessions_ended(&[before.session]);
+    }
+    signed_in(rooms, &visitor, admitted)
+}
+
+/// Signs out. Also an answer to those who are not signed in.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth",
+    responses((status = 204), (status = 403, body = ApiError)))]
+pub(crate) async fn logout(
+    State(coordinator): State<Coordinator>,
+    Anybody(connection): Anybody,
+    MaybeCaller(caller): MaybeCaller,
+) -> Result<Response, Refusal> {
+    let rooms = coordinator.rooms();
+    if let Some(caller) = caller {
+        rooms.identity.sessions().end(caller.session).await?;
+        rooms.sessions_ended(&[caller.session]);
+    }
+    let mut headers = HeaderMap::new();
+    headers.extend(Cookie::Session.clear(connection.encrypted).map(|value| (SET_COOKIE, value)));
+    Ok((StatusCode::NO_CONTENT, headers).into_response())
+}
+
+/// Who is signed in here.
+#[utoipa::path(get, path = "/api/v1/auth/me", tag = "auth",
+    responses((status = 200, body = Me), (status = 401, body = ApiError)))]
+pub(crate) async fn me(State(coordinator): State<Coordinator>, caller: Caller) -> Result<Json<Me>, Refusal> {
+    me_of(coordinator.rooms(), &caller).map(Json).ok_or_else(Refusal::not_set_up)
+}
+
+/// Changes the PIN. Every other session ends.
+#[utoipa::path(post, path = "/api/v1/auth/pin", tag = "auth", request_body = ChangePin,
+    responses((status = 204), (status = 400, body = ApiError), (status = 401, body = ApiError),
+        (status = 403, body = ApiError), (status = 409, body = ApiError), (status = 429, body = ApiError)))]
+pub(crate) async fn change_pin(
+    State(coordinator): State<Coordinator>,
+    PrivateCaller(caller): PrivateCaller,
+    visitor: Visitor,
+    JsonBody(change): JsonBody<ChangePin>,
+) -> Result<StatusCode, Refusal> {
+    let rooms = coordinator.rooms();
+    let session = SessionIdentity {
+        id: caller.session,
+        principal: caller.principal,
+        privacy: caller.privacy,
+        browser_id: caller.browser_id,
+    };
+    let ended = rooms.identity.change_pin(&visitor, session, &change.current_pin, &change.new_pin).await?;
+    rooms.sessions_ended(&ended);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,290 @@
+//! Who somebody is: first run, signing in, sessions. Knows no HTTP; doors describe who knocks as a [`Visitor`].
+
+mod browser_name;
+pub(crate) mod lockout;
+pub(crate) mod pin;
+pub(crate) mod session;
+pub(crate) mod setup_code;
+mod throttle;
+pub(crate) mod token;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use proto::api::auth::Privacy;
+use proto::{PrincipalId, Secret, SessionId};
+
+pub(crate) use browser_name::short_name;
+use lockout::{Attempts, Source, Wait};
+use pin::{HashError, Pin, PinDesk};
+use session::{SessionIdentity, Sessions};
+use setup_code::{CodeError, SetupCode};
+use throttle::Throttle;
+use token::Token;
+
+use crate::clock::{Clock, to_ms};
+use crate::store::owner::{FirstShare, Owner};
+use crate::store::{Store, StoreError};
+
+/// Somebody at the door, as the connection and the request describe them.
+pub(crate) struct Visitor {
+    pub(crate) address: IpAddr,
+    pub(crate) privacy: Privacy,
+    pub(crate) encrypted: bool,
+    /// True if the connection comes from this machine and asks for it by a loopback name.
+    pub(crate) on_machine: bool,
+    /// The token of a browser that has signed in before.
+    pub(crate) known: Option<Token>,
+    /// The browser's short name.
+    pub(crate) browser: String,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignInError {
+    #[error("this machine is not set up")]
+    NotSetUp,
+    #[error("this machine is set up already")]
+    AlreadySetUp,
+    #[error("not a PIN")]
+    BadPin,
+    #[error("wrong PIN")]
+    WrongPin,
+    #[error("wrong setup code")]
+    WrongCode,
+    #[error("too many wrong PINs")]
+    Locked(Wait),
+    #[error("too many tries")]
+    TooMany(u64),
+    #[error("too many sign-ins at once")]
+    Busy,
+    #[error("the PIN was changed meanwhile")]
+    Changed,
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    #[error("no random numbers")]
+    Random(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A browser that was let in: what to put into its cookies.
+pub(crate) struct SignedIn {
+    pub(crate) session: SessionIdentity,
+    pub(crate) token: Token,
+    /// Given to a browser that was not known before.
+    pub(crate) known: Option<Token>,
+}
+
+/// What a first run lays down.
+pub(crate) struct FirstRun {
+    pub(crate) display_name: String,
+    pub(crate) share: FirstShare,
+    pub(crate) pin: Secret<String>,
+}
+
+/// The room of identity.
+pub(crate) struct Identity {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    owner: RwLock<Option<Owner>>,
+    pins: PinDesk,
+    attempts: Attempts,
+    sessions: Sessions,
+    setup_code: SetupCode,
+    throttle: Throttle,
+    /// Held while a session begins and while the PIN changes: none that began with the old PIN outlives it.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Identity {
+    pub(crate) async fn open(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        server_key: [u8; 32],
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            owner: RwLock::new(store.owner().await?),
+            pins: PinDesk::new(server_key),
+            attempts: Attempts::open(store.clone(), Arc::clone(&clock)).await?,
+            sessions: Sessions::open(store.clone(), Arc::clone(&clock)).await?,
+            setup_code: SetupCode::generate()?,
+            throttle: Throttle::default(),
+            changing: tokio::sync::Mutex::default(),
+            store,
+            clock,
+        })
+    }
+
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        self.owner.read().clone()
+    }
+
+    pub(crate) fn is_set_up(&self) -> bool {
+        self.owner.read().is_some()
+    }
+
+    pub(crate) fn owner_id(&self) -> Option<PrincipalId> {
+        self.owner.read().as_ref().map(|owner| owner.principal)
+    }
+
+    pub(crate) const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The code to print, while it opens anything.
+    pub(crate) fn setup_code(&self) -> Option<String> {
+        (!self.is_set_up()).then(|| self.setup_code.shown())
+    }
+
+    /// Whether somebody may do the first run: from the machine itself, or with the code.
+    pub(crate) fn may_set_up(
+        &self,
+        visitor: &Visitor,
+        code: Option<&Secret<String>>,
+    ) -> Result<(), SignInError> {
+        if self.is_set_up() {
+            return Err(SignInError::AlreadySetUp);
+        }
+        if visitor.on_machine {
+            return Ok(());
+        }
+        let code = code.ok_or(SignInError::WrongCode)?;
+        let now = self.clock.steady_ms();
+        self.throttle.knock(visitor.address, now).map_err(SignInError::TooMany)?;
+        self.setup_code.check(code, now).map_err(|error| match error {
+            CodeError::Wrong => SignInError::WrongCode,
+            CodeError::Wait(seconds) => SignInError::TooMany(seconds),
+        })
+    }
+
+    /// Does the first run and lets the visitor in. Of two at the same time one gets [`SignInError::AlreadySetUp`].
+    pub(crate) async fn set_up(&self, visitor: &Visitor, run: FirstRun) -> Result<SignedIn, SignInError> {
+        let pin = Pin::parse(&run.pin).ok_or(SignInError::BadPin)?;
+        let place = self.pins.take_place().ok_or(SignInError::Busy)?;
+        let owner = Owner {
+            principal: PrincipalId::generate(),
+            display_name: run.display_name,
+            pin_hash: self.pins.hash(place, pin).await?,
+        };
+        let _turn = self.changing.lock().await;
+        if !self.store.insert_owner(&owner, &run.share, to_ms(self.clock.wall())).await? {
+            return Err(SignInError::AlreadySetUp);
+        }
+        *self.owner.write() = Some(owner.clone());
+        self.admit(owner.principal, visitor, None).await
+    }
+
+    /// Lets in who knows the PIN.
+    pub(crate) async fn sign_in(
+        &self,
+        visitor: &Visitor,
+        pin: &Secret<String>,
+    ) -> Result<SignedIn, SignInError> {
+        let known = self.known_browser(visitor).await?;
+        let owner = self.prove(visitor, known, pin).await?;
+        let _turn = self.changing.lock().await;
+        if self.owner().is_none_or(|present| present.pin_hash != owner.pin_hash) {
+            return Err(SignInError::Changed);
+        }
+        self.admit(owner.principal, visitor, known).await
+    }
+
+    /// Changes the PIN. Every other session ends, and every other browser becomes a stranger.
+    /// Gives the ended sessions.
+    pub(crate) async fn change_pin(
+        &self,
+        visitor: &Visitor,
+        session: SessionIdentity,
+        current: &Secret<String>,
+        new: &Secret<String>,
+    ) -> Result<Vec<SessionId>, SignInError> {
+        let new = Pin::parse(new).ok_or(SignInError::BadPin)?;
+        let known = self.known_browser(visitor).await?;
+        let mut owner = self.prove(visitor, known, current).await?;
+        let place = self.pins.take_place().ok_or(SignInError::Busy)?;
+        let pin_hash = self.pins.hash(place, new).await?;
+        let _turn = self.changing.lock().await;
+        let keep_browser = session.browser_id.or(known);
+        let changed =
+            self.store.change_pin(&owner.pin_hash, &pin_hash, &session.id.to_string(), keep_browser).await?;
+        if !changed {
+            return Err(SignInError::Changed);
+        }
+        owner.pin_hash = pin_hash;
+        *self.owner.write() = Some(owner);
+        Ok(self.sessions.forget(|row| row.id != session.id))
+    }
+
+    /// Ends somebody's session from afar: its browser becomes a stranger too. False if there is no such session.
+    pub(crate) async fn revoke(&self, id: SessionId, idle_ms: i64) -> Result<bool, StoreError> {
+        let browser =
+            self.sessions.list(idle_ms).into_iter().find(|row| row.id == id).and_then(|r| r.browser_id);
+        if let Some(browser) = browser {
+            self.store.delete_browser(browser).await?;
+        }
+        self.sessions.end(id).await
+    }
+
+    async fn known_browser(&self, visitor: &Visitor) -> Result<Option<i64>, StoreError> {
+        match &visitor.known {
+            Some(token) => self.store.known_browser(&token.hash(), visitor.privacy).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Counts a try, then looks at the PIN. The order is the point: see [`lockout`].
+    async fn prove(
+        &self,
+        visitor: &Visitor,
+        known: Option<i64>,
+        pin: &Secret<String>,
+    ) -> Result<Owner, SignInError> {
+        let owner = self.owner().ok_or(SignInError::NotSetUp)?;
+        self.throttle.knock(visitor.address, self.clock.steady_ms()).map_err(SignInError::TooMany)?;
+        let pin = Pin::parse(pin).ok_or(SignInError::BadPin)?;
+        let place = self.pins.take_place().ok_or(SignInError::Busy)?;
+        let source = match known {
+            _ if visitor.on_machine => Source::Machine,
+            Some(browser) => Source::Known(browser),
+            None => Source::Unknown,
+        };
+        let attempt = self.attempts.reserve(source).await?.map_err(SignInError::Locked)?;
+        if !self.pins.verify(place, pin, &owner.pin_hash).await? {
+            return Err(SignInError::WrongPin);
+        }
+        self.attempts.take_back(attempt).await?;
+        Ok(owner)
+    }
+
+    /// Begins a session and remembers the browser.
+    async fn admit(
+        &self,
+        principal: PrincipalId,
+        visitor: &Visitor,
+        known: Option<i64>,
+    ) -> Result<SignedIn, SignInError> {
+        let now = to_ms(self.clock.wall());
+        let token = Token::generate()?;
+        let (browser, given) = match known {
+            Some(browser) => {
+                self.store.touch_browser(browser, now).await?;
+                (browser, None)
+            }
+            None => {
+                let given = Token::generate()?;
+                (self.store.insert_browser(&given.hash(), visitor.privacy, now).await?, Some(given))
+            }
+        };
+        let session = self.sessions.begin(principal, visitor, Some(browser), &token).await?;
+        Ok(SignedIn { session, token, known: given })
+    }
+
+    /// Once a minute. Gives the sessions that ended.
+    pub(crate) async fn tidy(&self, idle_ms: i64) -> Result<Vec<SessionId>, StoreError> {
+        self.attempts.save_time().await?;
+        self.sessions.tidy(idle_ms).await
+    }
+}

@@ -1,0 +1,135 @@
+//! The settings that the page can change. The binary owns the file they are kept in; this room only asks it to.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use proto::api::settings::{Settings, SettingsChange};
+
+/// The shortest idle time that can be set.
+const MIN_IDLE_SECONDS: u64 = 60;
+/// The longest idle time that can be set: 30 days.
+const MAX_IDLE_SECONDS: u64 = 30 * 24 * 3600;
+/// The longest name of a machine or share.
+const MAX_NAME_CHARS: usize = 64;
+
+/// The settings could not be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot save the settings")]
+pub struct SaveError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Keeps settings where the next start finds them. Called on the blocking pool.
+pub trait SettingsStore: Send + Sync + 'static {
+    /// Keeps the settings and returns those in force, which differ where a flag or variable is stronger.
+    ///
+    /// # Errors
+    /// The settings could not be written; nothing has changed then.
+    fn save(&self, settings: &Settings) -> Result<Settings, SaveError>;
+}
+
+/// Why a change of settings was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChangeError {
+    #[error("{0}")]
+    Invalid(&'static str),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// The settings in force.
+pub(crate) struct CurrentSettings {
+    current: RwLock<Settings>,
+    store: Arc<dyn SettingsStore>,
+    /// One change at a time: each starts from what the one before left.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl CurrentSettings {
+    pub(crate) fn new(settings: Settings, store: Arc<dyn SettingsStore>) -> Self {
+        Self { current: RwLock::new(settings), store, changing: tokio::sync::Mutex::default() }
+    }
+
+    pub(crate) fn get(&self) -> Settings {
+        self.current.read().clone()
+    }
+
+    pub(crate) fn allow_open(&self) -> bool {
+        self.current.read().allow_open
+    }
+
+    pub(crate) fn idle_seconds(&self) -> u64 {
+        self.current.read().session_idle_seconds
+    }
+
+    pub(crate) async fn change(&self, change: SettingsChange) -> Result<Settings, ChangeError> {
+        let _turn = self.changing.lock().await;
+        let wanted = apply(self.get(), change).map_err(ChangeError::Invalid)?;
+        let store = Arc::clone(&self.store);
+        let saved = tokio::task::spawn_blocking(move || store.save(&wanted))
+            .await
+            .map_err(|e| SaveError(Box::new(e)))??;
+        *self.current.write() = saved.clone();
+        Ok(saved)
+    }
+}
+
+fn apply(mut settings: Settings, change: SettingsChange) -> Result<Settings, &'static str> {
+    if let Some(name) = change.device_name {
+        settings.device_name = parse_name(&name)?;
+    }
+    if let Some(seconds) = change.session_idle_seconds {
+        if !(MIN_IDLE_SECONDS..=MAX_IDLE_SECONDS).contains(&seconds) {
+            return Err("The idle time is between one minute and 30 days.");
+        }
+        settings.session_idle_seconds = seconds;
+    }
+    settings.allow_open = change.allow_open.unwrap_or(settings.allow_open);
+    settings.open_browser = change.open_browser.unwrap_or(settings.open_browser);
+    Ok(settings)
+}
+
+/// A name of a machine or share: 1 to 64 characters, none of them invisible steering of the text around it.
+pub(crate) fn parse_name(text: &str) -> Result<String, &'static str> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if length == 0 || length > MAX_NAME_CHARS {
+        return Err("A name has 1 to 64 characters.");
+    }
+    if name.chars().any(steers_text) {
+        return Err("A name has no control characters.");
+    }
+    Ok(name.to_owned())
+}
+
+/// Control characters and those that change the direction of text, with which a name could look like another.
+fn steers_text(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_plain() {
+        assert_eq!(parse_name("  Attic PC "), Ok("Attic PC".to_owned()));
+        assert_eq!(parse_name(&"é".repeat(64)).map(|n| n.chars().count()), Ok(64));
+        for bad in ["", "   ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{85}", &"x".repeat(65)] {
+            assert!(parse_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_idle_time_has_limits() {
+        let settings = Settings {
+            device_name: "a".into(),
+            session_idle_seconds: 1800,
+            allow_open: true,
+            open_browser: true,
+        };
+        for (seconds, good) in [(0, false), (59, false), (60, true), (2_592_000, true), (u64::MAX, false)] {
+            let change = SettingsChange { session_idle_seconds: Some(seconds), ..Default::default() };
+            assert_eq!(apply(settings.clone(), change).is_ok(), good, "{seconds}");
+        }
+    }
+}
