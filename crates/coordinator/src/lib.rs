@@ -21,6 +21,7 @@ pub use authority::{AuthorityError, OwnCertificate};
 pub use clock::{Clock, SystemClock};
 pub use coordinator::{Config, Coordinator, OpenError};
 pub use gateway::{HttpLink, Link, LinkError, RouterLink};
+pub use http::openapi;
 pub use keyfile::KeyFileError;
 pub use settings::{SaveError, SettingsStore};
 pub use store::StoreError;

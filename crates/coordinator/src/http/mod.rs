@@ -17,3 +17,5 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod trust;
+
+pub use routes::openapi;

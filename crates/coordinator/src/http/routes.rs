@@ -24,6 +24,12 @@ impl Coordinator {
     }
 }
 
+/// The description of every route of the control plane.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
 fn api() -> OpenApiRouter<Coordinator> {
     OpenApiRouter::new()
         .routes(routes!(status::status))
