@@ -8,6 +8,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -27,6 +28,9 @@ const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 /// How many bytes of names are asked of the kernel at once.
 const NAMES_BUFFER: usize = 256 << 10;
+
+/// The same for a walk, which stays inside of many folders at once.
+const SOME_NAMES_BUFFER: usize = 8 << 10;
 
 /// What a handle or a name turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,10 +105,16 @@ impl Stat {
     }
 }
 
+impl From<fs::Stat> for Node {
+    fn from(stat: fs::Stat) -> Self {
+        Self::of_type(FileType::from_raw_mode(stat.st_mode)).unwrap_or(Self::Special)
+    }
+}
+
 impl From<fs::Stat> for Stat {
     fn from(stat: fs::Stat) -> Self {
         Self {
-            node: Node::of_type(FileType::from_raw_mode(stat.st_mode)).unwrap_or(Node::Special),
+            node: stat.into(),
             dev: stat.st_dev,
             ino: stat.st_ino,
             size: u64::try_from(stat.st_size).unwrap_or(0),
@@ -134,6 +144,8 @@ impl ShareRoot {
     /// # Errors
     /// [`FilesError`]: nothing there, leads out, a folder, special, or not readable.
     pub fn open_file(&self, path: &RelPath) -> Result<OpenFile, FilesError> {
+        // Merely opening a FIFO wakes who waits at its other end, and some devices act when they are opened.
+        regular(self.stat(path)?.node)?;
         regular_file(self.open_beneath(path, FILE)?)
     }
 
@@ -142,8 +154,16 @@ impl ShareRoot {
     /// # Errors
     /// As [`Self::open_file`].
     pub fn open_file_cached(&self, path: &RelPath) -> Result<Option<OpenFile>, FilesError> {
-        match fs::openat2(&self.dir, bytes_of(path), FILE, Mode::empty(), BENEATH | ResolveFlags::CACHED) {
-            Ok(fd) => regular_file(fd).map(Some),
+        let open = |flags| {
+            fs::openat2(&self.dir, bytes_of(path), flags, Mode::empty(), BENEATH | ResolveFlags::CACHED)
+        };
+        let opened = open(OFlags::PATH | OFlags::CLOEXEC).and_then(|fd| {
+            let node = Node::from(fs::fstat(&fd)?);
+            if node == Node::File { open(FILE).map(Ok) } else { Ok(Err(node)) }
+        });
+        match opened {
+            Ok(Ok(fd)) => regular_file(fd).map(Some),
+            Ok(Err(node)) => regular(node).map(|()| None),
             Err(Errno::AGAIN | Errno::INTR | Errno::INVAL) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -186,17 +206,46 @@ impl ShareRoot {
     }
 }
 
+impl OpenFolder {
+    /// Calls `each` with some more names of the folder; false when there are no more.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn read_some_names(&self, mut each: impl FnMut(&CStr)) -> Result<bool, FilesError> {
+        let mut buffer = [MaybeUninit::uninit(); SOME_NAMES_BUFFER];
+        let mut names = fs::RawDir::new(&self.dir, &mut buffer);
+        let mut any = false;
+        while let Some(name) = names.next() {
+            any = true;
+            let name = name?;
+            if !matches!(name.file_name().to_bytes(), b"." | b"..") {
+                each(name.file_name());
+            }
+            // The next batch is taken by the next call.
+            if names.is_buffer_empty() {
+                break;
+            }
+        }
+        Ok(any)
+    }
+}
+
 fn bytes_of(path: &RelPath) -> &[u8] {
     if path.is_root() { b"." } else { path.as_bytes() }
 }
 
-fn regular_file(fd: OwnedFd) -> Result<OpenFile, FilesError> {
-    let stat = Stat::of_handle(&fd)?;
-    match stat.node {
-        Node::File => Ok(OpenFile { file: File::from(fd), stat }),
+const fn regular(node: Node) -> Result<(), FilesError> {
+    match node {
+        Node::File => Ok(()),
         Node::Folder => Err(FilesError::IsFolder),
         Node::Link | Node::Special => Err(FilesError::Special),
     }
+}
+
+fn regular_file(fd: OwnedFd) -> Result<OpenFile, FilesError> {
+    let stat = Stat::of_handle(&fd)?;
+    regular(stat.node)?;
+    Ok(OpenFile { file: File::from(fd), stat })
 }
 
 impl OpenFolder {

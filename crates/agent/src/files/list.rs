@@ -16,7 +16,8 @@ use proto::path::escape_name;
 
 use super::entry_json::EntryWriter;
 use super::names::{Names, NamesCache};
-use super::{FilesError, kind, off_thread};
+use super::pieces::{self, Pieces};
+use super::{FilesError, kind};
 use crate::agent::Share;
 use crate::share::{Node, OpenFolder, Stat};
 
@@ -83,13 +84,7 @@ impl Folder {
         wish: Wish,
     ) -> impl Stream<Item = Result<Bytes, FilesError>> + Send {
         let head = self.head(0);
-        let first = tokio::spawn(off_thread(move || Rows::arrange(self, &cache, &wish)?.chunk()));
-        let rest = stream::try_unfold(Some(first), |ahead| async move {
-            let Some(ahead) = ahead else { return Ok(None) };
-            let (rows, chunk) = ahead.await.map_err(|error| FilesError::Io(error.into()))??;
-            let next = rows.map(|rows| tokio::spawn(off_thread(move || rows.chunk())));
-            Ok(Some((Bytes::from(chunk), next)))
-        });
+        let rest = pieces::stream(move || Rows::arrange(self, &cache, &wish));
         futures_util::StreamExt::chain(stream::iter([Ok(Bytes::from(head))]), rest)
     }
 
@@ -162,9 +157,10 @@ impl Rows {
             let _ = write!(out, "],\"total\":{},\"version\":\"{}\"}}", self.order.len(), self.version);
         }
     }
+}
 
-    /// The next piece of the document, and the rows if more are to come.
-    fn chunk(mut self) -> Result<(Option<Self>, Vec<u8>), FilesError> {
+impl Pieces for Rows {
+    fn piece(mut self) -> Result<(Option<Self>, Vec<u8>), FilesError> {
         let mut out = Vec::with_capacity(CHUNK_BYTES + 1024);
         self.push_until(&mut out, CHUNK_BYTES);
         Ok(((self.next < self.end).then_some(self), out))

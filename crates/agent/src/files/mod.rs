@@ -10,6 +10,7 @@ pub mod list;
 pub mod media;
 pub mod names;
 pub mod natural;
+pub mod pieces;
 pub mod range;
 pub mod read;
 pub mod search;

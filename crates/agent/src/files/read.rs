@@ -215,8 +215,11 @@ fn is_cached(file: &File, offset: u64, len: usize) -> bool {
     (0..len).step_by(PROBE).all(probe) && probe(len - 1)
 }
 
-/// Fills the buffer, waiting for the disk. A file that ends before is not what it was.
-fn read_full(file: &File, mut buffer: &mut [u8], mut offset: u64) -> Result<(), FilesError> {
+/// Fills the buffer, waiting for the disk.
+///
+/// # Errors
+/// [`FilesError::Changed`] if the file ends before, or the disk's error.
+pub fn read_full(file: &File, mut buffer: &mut [u8], mut offset: u64) -> Result<(), FilesError> {
     while !buffer.is_empty() {
         match pread(file, &mut *buffer, offset) {
             Ok(0) => return Err(FilesError::Changed),

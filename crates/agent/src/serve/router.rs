@@ -24,7 +24,11 @@ pub fn openapi() -> OpenApi {
 }
 
 fn doors() -> OpenApiRouter<Arc<Agent>> {
-    OpenApiRouter::new().routes(routes!(info)).merge(super::files::routes()).merge(super::media::routes())
+    OpenApiRouter::new()
+        .routes(routes!(info))
+        .merge(super::files::routes())
+        .merge(super::archive::routes())
+        .merge(super::media::routes())
 }
 
 /// What this device is.

@@ -254,7 +254,7 @@ pub enum ArchiveFormat {
 }
 
 /// The query of `archive`.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub struct ArchiveQuery {
