@@ -9,8 +9,10 @@ use proto::ticket::KeyRing;
 use proto::{DeviceId, ShareId};
 
 use crate::files::FilesError;
+use crate::files::index::{Index, Pace};
 use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
+use crate::serve::search::Turnstile;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
 
@@ -32,7 +34,9 @@ pub struct Share {
     /// Its id.
     pub id: ShareId,
     /// The gate to its content.
-    pub root: ShareRoot,
+    pub root: Arc<ShareRoot>,
+    /// What is in it, by name.
+    pub index: Index,
 }
 
 /// The data plane of this device.
@@ -42,6 +46,7 @@ pub struct Agent {
     media: Media,
     names: Arc<NamesCache>,
     shares: RwLock<HashMap<ShareId, Arc<Share>>>,
+    searches: Turnstile,
 }
 
 impl Agent {
@@ -50,7 +55,14 @@ impl Agent {
     pub fn new(config: Config) -> Arc<Self> {
         let tickets = TicketCheck::new(config.keys.clone());
         let media = Media::new(config.media.clone(), &config.cache_dir);
-        Arc::new(Self { config, tickets, media, names: Arc::default(), shares: RwLock::default() })
+        Arc::new(Self {
+            config,
+            tickets,
+            media,
+            names: Arc::default(),
+            shares: RwLock::default(),
+            searches: Turnstile::default(),
+        })
     }
 
     /// What the agent was started with.
@@ -77,19 +89,29 @@ impl Agent {
         &self.media
     }
 
+    /// Where searches wait for their turn.
+    #[must_use]
+    pub const fn searches(&self) -> &Turnstile {
+        &self.searches
+    }
+
     /// Offers a folder. A share of the same id is replaced.
     ///
     /// # Errors
     /// The folder is missing, is no folder, or may not be read.
     pub fn add_share(&self, id: ShareId, folder: &std::path::Path) -> Result<(), FilesError> {
-        let share = Share { id, root: ShareRoot::open(folder)? };
-        self.shares.write().insert(id, Arc::new(share));
+        let root = Arc::new(ShareRoot::open(folder)?);
+        let index = Index::start(Arc::clone(&root), id, &self.config.cache_dir, Pace::default());
+        // The one before ends outside the lock: its index may have something to save.
+        let before = self.shares.write().insert(id, Arc::new(Share { id, root, index }));
+        drop(before);
         Ok(())
     }
 
     /// Stops offering a share. What is being served from it goes on until its ticket ends.
     pub fn remove_share(&self, id: ShareId) {
-        self.shares.write().remove(&id);
+        let removed = self.shares.write().remove(&id);
+        drop(removed);
     }
 
     /// A share on offer. Doors do not call this: they get their share from `serve::access`, with the right to it.

@@ -126,7 +126,7 @@ struct Rows {
 
 impl Rows {
     fn arrange(folder: Folder, cache: &NamesCache, wish: &Wish) -> Result<Self, FilesError> {
-        let share = (folder.share.id, &folder.share.root);
+        let share = (folder.share.id, &*folder.share.root);
         let names = cache.names(share, &folder.path, &folder.open)?;
         let mut order = select(&names, wish);
         let mut version =

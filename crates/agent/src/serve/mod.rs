@@ -9,6 +9,7 @@ pub mod files;
 pub mod media;
 pub mod params;
 pub mod router;
+pub mod search;
 pub mod ticket_check;
 
 pub use router::{openapi, router};

@@ -29,6 +29,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::files::routes())
         .merge(super::archive::routes())
         .merge(super::media::routes())
+        .merge(super::search::routes())
 }
 
 /// What this device is.

@@ -1,0 +1,274 @@
+//! Brings the index into agreement with the disk, folder by folder, through the share's gate.
+//!
+//! A folder is watched first and read then, so that nothing between is lost. A folder that has not changed since it
+//! was last read costs an open and a stat. Links are names like others and are not followed, so there is no loop.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use proto::path::is_reserved;
+use rustix::fs::{FileType, RawDir};
+
+use super::tree::{Changes, FolderId, Reading, Tree};
+use super::watch::{Touched, Watch};
+use crate::files::FilesError;
+use crate::share::{Node, OpenFolder, ShareRoot};
+
+/// Room for directory entries read at once.
+const BUFFER: usize = 64 * 1024;
+/// A folder that changed this short a time before it was read may change again within the same tick of the
+/// file system's clock, and then look unchanged.
+const TICK: Duration = Duration::from_millis(50);
+
+/// All that reading needs.
+pub(crate) struct Scan<'a> {
+    /// The way to the disk.
+    pub(crate) gate: &'a ShareRoot,
+    /// What is brought up to date.
+    pub(crate) tree: &'a RwLock<Tree>,
+    /// Where new folders are watched.
+    pub(crate) watch: &'a Watch,
+    /// Ends the work early.
+    pub(crate) stop: &'a AtomicBool,
+    /// Set if the index could not take everything.
+    pub(crate) full: &'a AtomicBool,
+}
+
+/// What one reader of folders needs again and again.
+pub(crate) struct Desk {
+    buffer: Vec<MaybeUninit<u8>>,
+    /// The names that were read last.
+    pub(crate) reading: Reading,
+}
+
+/// Folders still to be read, shared by the readers.
+struct Work {
+    folders: Mutex<Vec<FolderId>>,
+    more: Condvar,
+    /// Folders that wait or are being read: at none, all is done.
+    open: AtomicUsize,
+}
+
+impl Scan<'_> {
+    /// Reads these folders, and all that turn out to be new below them, with this many readers.
+    pub(crate) fn run(&self, folders: Vec<FolderId>, readers: usize) {
+        let open = AtomicUsize::new(folders.len());
+        let work = Work { folders: Mutex::new(folders), more: Condvar::new(), open };
+        let gone = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 1..readers {
+                let helper = std::thread::Builder::new().name("index-reader".into());
+                // Without a second thread, one does it all.
+                let _ = helper.spawn_scoped(scope, || self.read_all(&work, &gone));
+            }
+            self.read_all(&work, &gone);
+        });
+        self.forget(gone.into_inner());
+    }
+
+    fn read_all(&self, work: &Work, gone: &Mutex<Vec<FolderId>>) {
+        let mut desk = Desk::new();
+        while let Some(folder) = work.next(self.stop) {
+            let changes = self.visit(folder, &mut desk, false);
+            gone.lock().extend(changes.gone);
+            work.done(changes.new);
+        }
+    }
+
+    /// Looks at what was touched in some folders. Everything new is in before anything gone is forgotten, so that
+    /// a folder that moved keeps its content.
+    pub(crate) fn follow(&self, touched: impl IntoIterator<Item = (FolderId, Touched)>) {
+        let mut desk = Desk::new();
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        for (folder, touched) in touched {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let changes = match touched {
+                Touched::All => self.visit(folder, &mut desk, true),
+                Touched::Names(names) => self.look_at(folder, names.iter().map(AsRef::as_ref)),
+            };
+            new.extend(changes.new);
+            gone.extend(changes.gone);
+        }
+        while let Some(folder) = new.pop() {
+            let changes = self.visit(folder, &mut desk, false);
+            new.extend(changes.new);
+            gone.extend(changes.gone);
+        }
+        self.forget(gone);
+    }
+
+    fn forget(&self, gone: Vec<FolderId>) {
+        for folder in gone {
+            let watches = self.tree.write().remove(folder);
+            self.watch.remove(&watches);
+        }
+    }
+
+    /// Reads one folder, if it changed since the last time or must be read anyway.
+    fn visit(&self, folder: FolderId, desk: &mut Desk, anyway: bool) -> Changes {
+        let Some(path) = self.tree.read().path(folder) else { return Changes::default() };
+        let open = match self.gate.open_folder(&path) {
+            Ok(open) => open,
+            // Its parent will tell.
+            Err(FilesError::NotFound | FilesError::NotFolder | FilesError::Busy) => {
+                return Changes::default();
+            }
+            Err(_) => return self.put(folder, desk.nothing(), 0),
+        };
+        let folder = self.watched(folder, &open);
+        let state = open.stat.ctime_ns;
+        if !anyway && self.tree.read().folders[folder as usize].read_at == state {
+            return Changes::default();
+        }
+        match desk.read(&open) {
+            Ok(()) => self.put(folder, &desk.reading, settled(state)),
+            Err(error) => {
+                tracing::debug!(%error, "a folder could not be read for the index");
+                Changes::default()
+            }
+        }
+    }
+
+    fn put(&self, folder: FolderId, reading: &Reading, state: i64) -> Changes {
+        let mut tree = self.tree.write();
+        if !tree.has_room(reading.names.bytes().len()) {
+            self.full.store(true, Ordering::Relaxed);
+            return Changes::default();
+        }
+        tree.replace(folder, reading, state)
+    }
+
+    /// Sees to it that a folder is watched. The number under which it is known from now on: that of a folder that
+    /// was known elsewhere, if it turns out to have moved here.
+    fn watched(&self, folder: FolderId, open: &OpenFolder) -> FolderId {
+        let known = self.tree.read().folders[folder as usize].watch;
+        if known != 0 {
+            return folder;
+        }
+        let Some((watch, elsewhere)) = self.watch.add(open, folder) else { return folder };
+        let mut tree = self.tree.write();
+        if let Some(moved) = elsewhere {
+            if tree.folders[moved as usize].watch == watch && tree.adopt(folder, moved) {
+                self.watch.assign(watch, moved);
+                return moved;
+            }
+            // The one place is taken for stale; it will be read again with its parent.
+            tree.folders[moved as usize].watch = 0;
+        }
+        tree.folders[folder as usize].watch = watch;
+        folder
+    }
+
+    /// Looks up some names in a folder.
+    fn look_at<'n>(&self, folder: FolderId, names: impl Iterator<Item = &'n CStr>) -> Changes {
+        let mut changes = Changes::default();
+        let Some(path) = self.tree.read().path(folder) else { return changes };
+        let Ok(open) = self.gate.open_folder(&path) else { return changes };
+        for name in names.filter(|name| !is_reserved(name.to_bytes())) {
+            let found = open.stat_name(name).ok().map(|stat| (stat.node, stat.ino));
+            self.settle(folder, name.to_bytes(), found, &mut changes);
+        }
+        self.tree.write().folders[folder as usize].read_at = settled(open.stat.ctime_ns);
+        changes
+    }
+
+    /// Makes one name of a folder be what was found on disk.
+    fn settle(&self, folder: FolderId, name: &[u8], found: Option<(Node, u64)>, changes: &mut Changes) {
+        let mut tree = self.tree.write();
+        let known = tree.find(folder, name);
+        if let Some(entry) = known {
+            let same_node = tree.names().node(entry) == found.map(|(node, _)| node);
+            let same_folder = tree
+                .folder_of(folder, entry)
+                .is_none_or(|child| found.is_some_and(|(_, ino)| tree.folders[child as usize].ino == ino));
+            if same_node && same_folder {
+                return;
+            }
+            changes.gone.extend(tree.take(folder, entry));
+        }
+        let Some((node, ino)) = found else { return };
+        if tree.has_room(name.len() + 16) {
+            changes.new.extend(tree.insert(folder, node, name, ino));
+        } else {
+            self.full.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Desk {
+    /// A desk with nothing on it.
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![MaybeUninit::uninit(); BUFFER], reading: Reading::default() }
+    }
+
+    fn nothing(&mut self) -> &Reading {
+        self.reading.clear();
+        &self.reading
+    }
+
+    /// Reads the names of a folder.
+    pub(crate) fn read(&mut self, open: &OpenFolder) -> Result<(), FilesError> {
+        self.reading.clear();
+        let mut entries = RawDir::new(&open.dir, &mut self.buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") || is_reserved(name.to_bytes()) {
+                continue;
+            }
+            let node = match entry.file_type() {
+                FileType::RegularFile => Node::File,
+                FileType::Directory => Node::Folder,
+                FileType::Symlink => Node::Link,
+                // Some file systems do not tell; whoever is gone by now is left out.
+                FileType::Unknown => match open.stat_name(name) {
+                    Ok(stat) => stat.node,
+                    Err(_) => continue,
+                },
+                _ => Node::Special,
+            };
+            self.reading.push(node, name.to_bytes(), entry.ino());
+        }
+        Ok(())
+    }
+}
+
+impl Work {
+    /// The next folder; `None` when all is done, or the work is to end.
+    fn next(&self, stop: &AtomicBool) -> Option<FolderId> {
+        let mut folders = self.folders.lock();
+        loop {
+            if stop.load(Ordering::Relaxed) || self.open.load(Ordering::Relaxed) == 0 {
+                self.more.notify_all();
+                return None;
+            }
+            if let Some(folder) = folders.pop() {
+                return Some(folder);
+            }
+            self.more.wait(&mut folders);
+        }
+    }
+
+    fn done(&self, new: Vec<FolderId>) {
+        let mut folders = self.folders.lock();
+        let many = new.len() > 1;
+        self.open.fetch_add(new.len(), Ordering::Relaxed);
+        let left = self.open.fetch_sub(1, Ordering::Relaxed) - 1;
+        folders.extend(new);
+        if many || left == 0 {
+            self.more.notify_all();
+        }
+    }
+}
+
+/// The change time by which an unchanged folder is known again; 0 (read again) if it has only just changed.
+fn settled(ctime_ns: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let age = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX).saturating_sub(ctime_ns);
+    if age > i64::try_from(TICK.as_nanos()).unwrap_or(0) { ctime_ns } else { 0 }
+}

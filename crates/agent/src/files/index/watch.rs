@@ -1,0 +1,170 @@
+//! What the kernel tells of changes: one inotify watch for each folder, set by the folder's handle, never by a path.
+//!
+//! An event is only a hint that a name in a folder may have changed; what is really there is looked up afterwards.
+//! Where the kernel has no watch left, or lost events, the caller is told and compares the whole share instead.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::{CStr, CString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+use super::tree::FolderId;
+use crate::share::OpenFolder;
+
+/// More names than this in one folder, and the folder is read as a whole.
+const NAMES_EACH: usize = 32;
+/// Room for events read at once.
+const BUFFER: usize = 64 * 1024;
+
+/// A wish to be woken, from another thread.
+pub(crate) struct Bell(OwnedFd);
+
+/// The watches of one share.
+pub(crate) struct Watch {
+    inotify: Option<OwnedFd>,
+    folders: Mutex<HashMap<i32, FolderId>>,
+    refused: Mutex<Option<Errno>>,
+}
+
+/// Which names of a folder may have changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Touched {
+    /// These.
+    Names(BTreeSet<CString>),
+    /// Too many to be listed.
+    All,
+}
+
+/// What changed since the last time.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// By folder.
+    pub(crate) touched: HashMap<FolderId, Touched>,
+    /// True if events were lost.
+    pub(crate) lost: bool,
+}
+
+impl Bell {
+    /// A bell that was not rung.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    /// Wakes who waits, now and whenever it will wait.
+    pub(crate) fn ring(&self) {
+        // Fails only when the counter is full, and then it rings anyway.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+
+    fn hush(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
+    }
+}
+
+impl News {
+    /// True if nothing happened.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.touched.is_empty() && !self.lost
+    }
+
+    fn add(&mut self, folder: FolderId, name: &CStr) {
+        let touched = self.touched.entry(folder).or_insert_with(|| Touched::Names(BTreeSet::new()));
+        if let Touched::Names(names) = touched {
+            names.insert(name.to_owned());
+            if names.len() > NAMES_EACH {
+                *touched = Touched::All;
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Watches for one share. Without inotify (none left, or none there) nothing is ever told.
+    pub(crate) fn new(wanted: bool) -> Self {
+        if !wanted {
+            return Self { inotify: None, folders: Mutex::default(), refused: Mutex::default() };
+        }
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let refused = Mutex::new(inotify.as_ref().err().copied());
+        Self { inotify: inotify.ok(), folders: Mutex::default(), refused }
+    }
+
+    /// Why a folder could not be watched, the first time this is asked after it happened.
+    pub(crate) fn take_refusal(&self) -> Option<Errno> {
+        self.refused.lock().take()
+    }
+
+    /// Watches a folder. Its watch, and the folder that was known by the same watch before: the same folder of the
+    /// disk, seen in another place.
+    pub(crate) fn add(&self, folder: &OpenFolder, id: FolderId) -> Option<(i32, Option<FolderId>)> {
+        let inotify = self.inotify.as_ref()?;
+        let flags = WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVE
+            | WatchFlags::ONLYDIR
+            | WatchFlags::EXCL_UNLINK;
+        // The kernel takes a path only; this one names the open handle.
+        match inotify::add_watch(inotify, format!("/proc/self/fd/{}", folder.dir.as_raw_fd()), flags) {
+            Ok(watch) => Some((watch, self.folders.lock().insert(watch, id).filter(|old| *old != id))),
+            Err(errno) => {
+                *self.refused.lock() = Some(errno);
+                None
+            }
+        }
+    }
+
+    /// Says that a watch belongs to this folder.
+    pub(crate) fn assign(&self, watch: i32, id: FolderId) {
+        self.folders.lock().insert(watch, id);
+    }
+
+    /// Ends watches.
+    pub(crate) fn remove(&self, watches: &[i32]) {
+        let Some(inotify) = &self.inotify else { return };
+        for watch in watches {
+            self.folders.lock().remove(watch);
+            // The kernel ends the watch of a deleted folder by itself.
+            let _ = inotify::remove_watch(inotify, *watch);
+        }
+    }
+
+    /// Waits until something changed, the bell rang, or the time is over.
+    pub(crate) fn wait(&self, bell: &Bell, time: Duration) {
+        let time = Timespec::try_from(time).ok();
+        let mut handles = vec![PollFd::new(&bell.0, PollFlags::IN)];
+        if let Some(inotify) = &self.inotify {
+            handles.push(PollFd::new(inotify, PollFlags::IN));
+        }
+        // An interrupted wait is a short one.
+        let _ = poll(&mut handles, time.as_ref());
+        bell.hush();
+    }
+
+    /// Takes in what the kernel has to tell, without waiting; true if that was anything.
+    pub(crate) fn read(&self, news: &mut News) -> bool {
+        let Some(inotify) = &self.inotify else { return false };
+        let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
+        let mut reader = Reader::new(inotify, &mut buffer);
+        let mut any = false;
+        while let Ok(event) = reader.next() {
+            any = true;
+            if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+                news.lost = true;
+            } else if event.events().contains(ReadFlags::IGNORED) {
+                self.folders.lock().remove(&event.wd());
+            } else if let Some(name) = event.file_name()
+                && let Some(folder) = self.folders.lock().get(&event.wd()).copied()
+            {
+                news.add(folder, name);
+            }
+        }
+        any
+    }
+}
