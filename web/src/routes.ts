@@ -57,9 +57,9 @@ export function folderHref({ device, share, path }: FolderPlace): string {
     .join('/');
 }
 
-/** A file shown in its folder: its name is the query `show`. */
+/** A file shown in its folder: its name is the query `view`. */
 export function fileHref({ device, share, path }: FolderPlace): string {
-  return `${folderHref({ device, share, path: parentPath(path) })}?show=${encodeURIComponent(lastName(path))}`;
+  return `${folderHref({ device, share, path: parentPath(path) })}?view=${encodeURIComponent(lastName(path))}`;
 }
 
 /** The folder a path is in; the root's is the root. */
