@@ -56,7 +56,8 @@ export function formatDuration(seconds: number): string {
 
 /** A moment with everything there is to it: for tooltips and details. */
 export function formatExactTime(moment: Date, language: Language): string {
-  const make = () => new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'medium' });
+  const make = () =>
+    new Intl.DateTimeFormat(european(language), { dateStyle: 'medium', timeStyle: 'medium' });
   return kept(`exact ${language}`, make).format(moment);
 }
 
@@ -91,8 +92,7 @@ function clock(moment: Date, language: Language): string {
 
 function calendar(moment: Date, thisYear: boolean, language: Language): string {
   const make = () =>
-    // Day before month, as most of the world writes it; English alone would turn it round.
-    new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+    new Intl.DateTimeFormat(european(language), {
       day: 'numeric',
       month: 'short',
       year: thisYear ? undefined : 'numeric',
@@ -102,4 +102,9 @@ function calendar(moment: Date, thisYear: boolean, language: Language): string {
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Day before month and 24 hours, as most of the world writes it; plain English would turn both round. */
+function european(language: Language): string {
+  return language === 'en' ? 'en-GB' : language;
 }

@@ -98,11 +98,12 @@ export class Listing implements EntrySource {
     if (!this.#inFlight.has(page)) await this.#get(page);
   }
 
-  /** These entries, fetched first where they have not come yet. */
+  /** These entries, fetched first where they have not come yet. Throws if one cannot be had. */
   async entriesAt(indices: Iterable<number>): Promise<Entry[]> {
     const wanted = [...indices];
     const missing = new Set(wanted.filter((i) => !this.at(i)).map((i) => Math.floor(i / PAGE_SIZE)));
-    for (const page of missing) await this.#get(page);
+    // Not among those in flight: scrolling must not call these off.
+    for (const page of missing) this.#take(page, await this.#ask(page));
     return wanted.map((i) => this.at(i)).filter((entry) => entry !== undefined);
   }
 
@@ -133,7 +134,7 @@ export class Listing implements EntrySource {
     }
   }
 
-  #ask(page: number, signal: AbortSignal): Promise<ListingPage> {
+  #ask(page: number, signal?: AbortSignal): Promise<ListingPage> {
     const { sort, order, filter, kind, hideDotfiles } = this.#query;
     const query = {
       path: this.#path,

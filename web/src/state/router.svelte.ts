@@ -17,7 +17,9 @@ export class Router {
   #step = $state.raw<Step>({ key: newKey(), index: 0 });
   #furthest = $state(0);
 
-  readonly route: Route = $derived(parseRoute(this.#url.pathname));
+  // Apart, so that a change of the query alone is not a change of the route.
+  readonly #pathname = $derived(this.#url.pathname);
+  readonly route: Route = $derived(parseRoute(this.#pathname));
 
   constructor() {
     const step = history.state as Step | null;

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { formatCount, formatDuration, formatExactTime, formatSize, formatTime } from './format';
+
+/** Intl uses narrow and no-break spaces, which are hard to tell apart in a test. */
+const plain = (text: string) => text.replace(/\s/g, ' ');
+
+describe('sizes', () => {
+  it.each([
+    [0, '0 bytes'],
+    [1, '1 byte'],
+    [999, '999 bytes'],
+    [1_000, '1 kB'],
+    [14_321, '14.3 kB'],
+    [999_600, '1 MB'],
+    [8_400_000, '8.4 MB'],
+    [212_000_000, '212 MB'],
+    [1_240_000_000, '1.24 GB'],
+    [18_600_000_000, '18.6 GB'],
+    [5e15, '5 PB'],
+  ])('%d is %s', (bytes, text) => {
+    expect(plain(formatSize(bytes, 'en'))).toBe(text);
+  });
+
+  it('speak French', () => {
+    expect(plain(formatSize(8_400_000, 'fr'))).toBe('8,4 Mo');
+  });
+});
+
+describe('counts', () => {
+  it('are grouped', () => {
+    expect(formatCount(102_418, 'en')).toBe('102,418');
+    expect(plain(formatCount(102_418, 'fr'))).toBe('102 418');
+  });
+});
+
+describe('lengths', () => {
+  it.each([
+    [0, '0:00'],
+    [252.9, '4:12'],
+    [3_725, '1:02:05'],
+  ])('%d s is %s', (seconds, text) => {
+    expect(formatDuration(seconds)).toBe(text);
+  });
+});
+
+describe('times', () => {
+  const now = new Date('2026-11-21T14:30:00Z');
+
+  it.each([
+    ['2026-11-21T14:28:00Z', '2 min. ago'],
+    ['2026-11-21T09:14:00Z', 'Today, 09:14'],
+    ['2026-11-20T23:59:00Z', 'Yesterday'],
+    ['2026-11-18T12:00:00Z', '18 Nov'],
+    ['2025-11-18T12:00:00Z', '18 Nov 2025'],
+    ['2026-11-21T18:00:00Z', 'Today, 18:00'],
+    ['2027-01-01T00:00:00Z', '1 Jan 2027'],
+  ])('%s is %s', (moment, text) => {
+    expect(formatTime(new Date(moment), now, 'en')).toBe(text);
+  });
+
+  it('speak French', () => {
+    expect(formatTime(new Date('2026-11-20T10:00:00Z'), now, 'fr')).toBe('Hier');
+  });
+
+  it('can be exact', () => {
+    expect(formatExactTime(new Date('2026-11-21T08:52:31Z'), 'en')).toBe('21 Nov 2026, 08:52:31');
+  });
+});
