@@ -50,6 +50,7 @@ $(WEB_BUILT): $(WEB_READY) $(WEB_SOURCES)
 
 api: ## write the API's description and the page's types again
 	$(CARGO) run -q -p lanthorn -- openapi > docs/openapi.json
+	$(CARGO) run -q -p lanthorn -- openapi --markdown > docs/http-api.md
 	cd web && $(NPM) run --silent api
 
 fmt: $(WEB_READY) ## format everything

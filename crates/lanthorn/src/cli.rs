@@ -59,7 +59,11 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the description of the HTTP API (OpenAPI 3.1).
     #[command(hide = true)]
-    Openapi,
+    Openapi {
+        /// As Markdown, for people.
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// Reads the command line and the environment; ends the process for `--help` and mistakes.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent::MediaConfig;
 use anyhow::{Result, bail, ensure};
 
 use crate::paths::{self, Homes};
@@ -43,7 +44,9 @@ impl Role {
 pub struct Config {
     /// Where things are kept.
     pub homes: Homes,
-    /// The settings as said, for what passes them on.
+    /// What was typed, for reading the file again.
+    pub typed: Settings,
+    /// What was typed over what the file says.
     pub settings: Settings,
     /// The address to listen on.
     pub host: IpAddr,
@@ -59,6 +62,8 @@ pub struct Config {
     pub allow_open: bool,
     /// A certificate of the owner's own, with its key.
     pub own_certificate: Option<(PathBuf, PathBuf)>,
+    /// Limits of thumbnails and transcodes.
+    pub media: MediaConfig,
     /// Where a lone page finds the coordinator.
     pub coordinator_url: String,
     /// Where a lone coordinator finds the agent.
@@ -88,6 +93,8 @@ pub fn resolve(typed: &Settings) -> Result<Config> {
     homes.cache = settings.cache_dir.clone().unwrap_or(homes.cache);
     Ok(Config {
         homes,
+        typed: typed.clone(),
+        media: media(&settings),
         host: settings.host.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
         device_name: settings.device_name.clone().unwrap_or_else(host_name),
         folder: settings.folder.clone().unwrap_or(home),
@@ -99,6 +106,21 @@ pub fn resolve(typed: &Settings) -> Result<Config> {
         agent_url: settings.agent_url.clone().unwrap_or_else(|| local_url(Role::Agent)),
         settings,
     })
+}
+
+/// The limits of thumbnails and transcodes: what was said, and the agent's own defaults for the rest.
+fn media(settings: &Settings) -> MediaConfig {
+    let otherwise = MediaConfig::default();
+    MediaConfig {
+        thumbnail_dir: settings.thumbnail_cache_dir.clone(),
+        thumbnail_unused: settings.thumbnail_cache_ttl_seconds.map_or(otherwise.thumbnail_unused, Duration::from_secs),
+        thumbnail_bytes: settings.thumbnail_cache_max_mb.map_or(otherwise.thumbnail_bytes, |mib| mib << 20),
+        thumbnail_jobs: settings.thumbnail_max_concurrent.unwrap_or(otherwise.thumbnail_jobs),
+        thumbnail_wait: settings.thumbnail_acquire_timeout_ms.map_or(otherwise.thumbnail_wait, Duration::from_millis),
+        video_thumbnails: settings.enable_video_thumbnails.unwrap_or(otherwise.video_thumbnails),
+        ffmpeg: settings.ffmpeg_bin.clone(),
+        transcodes: settings.max_transcodes.unwrap_or(otherwise.transcodes),
+    }
 }
 
 fn local_url(role: Role) -> String {
@@ -117,7 +139,8 @@ pub fn check_ranges(settings: &Settings) -> Result<()> {
     within("thumbnail_cache_ttl_seconds", settings.thumbnail_cache_ttl_seconds, 60, 86_400)?;
     within("thumbnail_cache_max_mb", settings.thumbnail_cache_max_mb, 32, 4_096)?;
     within("thumbnail_max_concurrent", settings.thumbnail_max_concurrent, 1, 16)?;
-    within("max_transcodes", settings.max_transcodes, 1, 16)?;
+    within("thumbnail_acquire_timeout_ms", settings.thumbnail_acquire_timeout_ms, 20, 60_000)?;
+    within("max_transcodes", settings.max_transcodes, 1, 64)?;
     if let Some(name) = &settings.device_name {
         let good = !name.trim().is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control);
         ensure!(good, "device_name must have 1 to {MAX_NAME_CHARS} characters and no control characters");

@@ -4,11 +4,14 @@ mod announce;
 mod cli;
 mod commands;
 mod config;
+mod device;
 mod forwarded;
 mod listen;
+mod offer;
 mod paths;
 mod report;
 mod settings;
+mod settings_file;
 mod telemetry;
 mod webui;
 

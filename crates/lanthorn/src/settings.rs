@@ -105,7 +105,11 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "N", env = "LANTHORN_THUMBNAIL_MAX_CONCURRENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbnail_max_concurrent: Option<usize>,
-    /// Films transcoded at once: 1 to 16.
+    /// Milliseconds a request waits for its thumbnail before it gets a drawn tile: 20 to 60000.
+    #[arg(long, global = true, value_name = "MS", env = "LANTHORN_THUMBNAIL_ACQUIRE_TIMEOUT_MS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_acquire_timeout_ms: Option<u64>,
+    /// Films transcoded at once: 1 to 64.
     #[arg(long, global = true, value_name = "N", env = "LANTHORN_MAX_TRANSCODES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_transcodes: Option<usize>,
@@ -145,15 +149,19 @@ pub fn read(path: &Path) -> Result<Settings> {
     serde_json::from_str(&text).with_context(|| format!("{} has a mistake", path.display()))
 }
 
-/// Changes one entry of `settings.json` (`None` removes it), after checking that the whole still makes sense.
-pub fn write_entry(path: &Path, key: &str, value: Option<Value>) -> Result<()> {
+/// Changes entries of `settings.json` (`None` removes one), after checking that the whole still makes sense.
+pub fn write_entries<'a>(path: &Path, changes: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Result<()> {
     let mut entries = read(path)?.entries()?;
-    match value {
-        Some(value) => entries.insert(key.to_owned(), value),
-        None => entries.remove(key),
-    };
+    let mut names = Vec::new();
+    for (key, value) in changes {
+        names.push(key);
+        match value {
+            Some(value) => entries.insert(key.to_owned(), value),
+            None => entries.remove(key),
+        };
+    }
     let settings: Settings = serde_json::from_value(Value::Object(entries))
-        .with_context(|| format!("'{key}' cannot be set to that"))?;
+        .with_context(|| format!("{} cannot be set to that", names.join(", ")))?;
     crate::config::check_ranges(&settings)?;
     replace_file(path, &serde_json::to_vec_pretty(&settings)?)
 }
@@ -191,12 +199,12 @@ mod tests {
     fn entries_are_checked_before_they_are_written() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("x/settings.json");
-        write_entry(&path, "device_name", Some("Attic".into())).unwrap();
+        write_entries(&path, [("device_name", Some("Attic".into()))]).unwrap();
         for (key, value) in [("port", Value::from("x")), ("colour", Value::from(1)), ("session_idle_seconds", Value::from(5))] {
-            assert!(write_entry(&path, key, Some(value)).is_err(), "{key}");
+            assert!(write_entries(&path, [(key, Some(value))]).is_err(), "{key}");
         }
         assert_eq!(read(&path).unwrap(), Settings { device_name: Some("Attic".into()), ..Settings::default() });
-        write_entry(&path, "device_name", None).unwrap();
+        write_entries(&path, [("device_name", None)]).unwrap();
         assert_eq!(read(&path).unwrap(), Settings::default());
     }
 

@@ -42,7 +42,8 @@ pub fn run(command: &ConfigCommand, typed: &Settings) -> Result<()> {
             }
         }
         ConfigCommand::Set { key, value } => {
-            settings::write_entry(&path, key, value.as_deref().map(|text| understand(key, text)))?;
+            let value = value.as_deref().map(|text| understand(key, text));
+            settings::write_entries(&path, [(key.as_str(), value)])?;
         }
         ConfigCommand::Check => {
             config::resolve(typed)?;

@@ -20,6 +20,6 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Agent) => role::start(typed, agent::run),
         Some(Command::Web) => role::start(typed, web::run),
         Some(Command::Config(command)) => config::run(command, &typed.settings),
-        Some(Command::Openapi) => openapi::run(),
+        Some(Command::Openapi { markdown }) => openapi::run(*markdown),
     }
 }

@@ -1,13 +1,17 @@
-//! `lanthorn openapi`: the description of the HTTP API, made from the code.
+//! `lanthorn openapi`: the description of the HTTP API, made from the code, for programs and for people.
+
+use std::fmt::Write;
 
 use anyhow::Result;
+use proto::ErrorCode;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 
 /// What the description says of itself.
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Lanthorn",
-    description = "Browse, search, stream and download the files of your machines. Errors are `{code, message, hint, request_id}`.",
+    description = "Browse, search, stream and download the files of your machines.",
     license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
 ))]
 struct Description;
@@ -21,9 +25,44 @@ pub fn description() -> utoipa::openapi::OpenApi {
     whole
 }
 
-/// Prints the description.
+/// Prints the description, as OpenAPI or as Markdown.
 #[expect(clippy::print_stdout, reason = "this is what was asked for")]
-pub fn run() -> Result<()> {
-    println!("{}", description().to_pretty_json()?);
+pub fn run(markdown: bool) -> Result<()> {
+    let api = description();
+    if markdown { print!("{}", to_markdown(&api)) } else { println!("{}", api.to_pretty_json()?) }
     Ok(())
+}
+
+fn to_markdown(api: &utoipa::openapi::OpenApi) -> String {
+    let mut text = String::from(
+        "# HTTP API\n\nWritten by `make api` from the code; the whole of it, with every shape, is `openapi.json` beside this page and \
+         `/api/openapi.json` on a running machine.\n\nThe page reaches the device API (`/agent/v1/…`) through the gateway: \
+         `/api/v1/devices/{device}/…` with the same tail.\n\n## Routes\n\n| | route | what it does | query |\n|---|---|---|---|\n",
+    );
+    for (path, item) in &api.paths.paths {
+        let methods = [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            let summary = operation.summary.as_deref().unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "| {method} | `{path}` | {summary} | {} |", query_names(operation));
+        }
+    }
+    text.push_str("\n## Errors\n\n`{code, message, hint, request_id, retry_after?}`, with these codes:\n\n| code | status | exit code |\n|---|---|---|\n");
+    for code in ErrorCode::ALL {
+        let _ = writeln!(text, "| `{}` | {} | {} |", code.as_str(), code.status().as_u16(), code.exit_code());
+    }
+    text
+}
+
+fn query_names(operation: &Operation) -> String {
+    let parameters = operation.parameters.iter().flatten();
+    let query = parameters.filter(|p| matches!(p.parameter_in, utoipa::openapi::path::ParameterIn::Query));
+    query.map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(" ")
 }

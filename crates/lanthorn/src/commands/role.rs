@@ -1,5 +1,6 @@
 //! What starting a role has in common: settings, log, port, announcement, and ending within five seconds.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ const ABANDON_AFTER: Duration = Duration::from_millis(500);
 pub struct Running {
     shutdown: CancellationToken,
     served: JoinHandle<()>,
-    /// Called once nothing is served any more.
-    at_end: Option<Box<dyn FnOnce() + Send>>,
+    /// Done once nothing is served any more.
+    at_end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 /// Starts a role and keeps it running until Ctrl-C (or the system's polite request to end).
@@ -74,8 +75,8 @@ impl Running {
 
     /// Has something done once nothing is served any more.
     #[must_use]
-    pub fn at_end(mut self, last: impl FnOnce() + Send + 'static) -> Self {
-        self.at_end = Some(Box::new(last));
+    pub fn at_end(mut self, last: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.at_end = Some(Box::pin(last));
         self
     }
 
@@ -89,7 +90,7 @@ impl Running {
             told = told_to_end() => told?,
         }
         if let Some(last) = self.at_end {
-            tokio::task::spawn_blocking(last).await.context("could not end in order")?;
+            last.await;
         }
         Ok(())
     }

@@ -1,0 +1,98 @@
+//! `lanthorn coordinator`: the control plane alone; and what `lanthorn up` shares with it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::{Json, Router};
+use coordinator::{Coordinator, HttpLink, OwnCertificate, SystemClock};
+use proto::DeviceId;
+use proto::api::settings::Settings as PageSettings;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::role::{Role, Running};
+use crate::config::{self, Config};
+use crate::device;
+use crate::forwarded::{self, ForwardKey};
+use crate::offer::{Offer, OfferedFolder};
+use crate::settings_file::SettingsFile;
+
+/// Starts the coordinator, with this machine's agent in a process of its own.
+pub async fn run(config: Config) -> Result<Running> {
+    let state = config.homes.state.clone();
+    let device = device::load_or_make(&state)?;
+    let coordinator = open(&config, device).await?;
+    let agent: http::Uri = config.agent_url.parse().context("agent_url is not an address")?;
+    let authority = agent.authority().context("agent_url has no host")?.clone();
+    coordinator.set_local_agent(HttpLink::new(authority));
+    let offers = offers(&coordinator);
+    offers.borrow().write(&state)?;
+    tokio::spawn(keep_written(offers, state.clone()));
+    let key = ForwardKey::load(&state)?;
+    let root = Json(json!({ "service": "coordinator", "status": "ok" }));
+    let router = Router::from(coordinator.router()).route("/", axum::routing::get(|| async move { root }));
+    let router = coordinator.guard(with_description(router));
+    let router = router.layer(axum::middleware::from_fn(move |request, next| {
+        forwarded::unwrap_caller(key.clone(), request, next)
+    }));
+    let running = Running::begin(&config, Role::Coordinator, router, Some(coordinator.tls()), coordinator.setup_code())?;
+    Ok(running.at_end(async move { coordinator.close().await }))
+}
+
+/// Opens the coordinator with these settings.
+pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
+    let own = config.own_certificate.clone().map(|(chain, key)| OwnCertificate { chain, key });
+    let opened = Coordinator::open(
+        coordinator::Config {
+            state_dir: config.homes.state.clone(),
+            device,
+            host_name: config::host_name(),
+            names: config.settings.names.clone().unwrap_or_default(),
+            settings: PageSettings {
+                device_name: config.device_name.clone(),
+                session_idle_seconds: config.session_idle.as_secs(),
+                allow_open: config.allow_open,
+                open_browser: config.open_browser,
+            },
+            default_folder: config.folder.clone(),
+            own_certificate: own,
+            clock: Arc::new(SystemClock::default()),
+        },
+        Arc::new(SettingsFile::new(config)),
+    );
+    Ok(opened.await?)
+}
+
+/// Adds the description of the API.
+pub fn with_description(router: Router) -> Router {
+    let description = super::openapi::description();
+    router.route("/api/openapi.json", axum::routing::get(move || async move { Json(description) }))
+}
+
+/// What the agent is to offer, now and whenever it changes.
+pub fn offers(coordinator: &Coordinator) -> watch::Receiver<Offer> {
+    let key = coordinator.ticket_key().to_bytes();
+    let mut shares = coordinator.shares();
+    let offer = move |shares: &[coordinator::SharedFolder]| Offer {
+        ticket_keys: vec![key],
+        shares: shares.iter().map(|s| OfferedFolder { id: s.id, folder: s.folder.clone() }).collect(),
+    };
+    let (sender, receiver) = watch::channel(offer(&shares.borrow_and_update()));
+    tokio::spawn(async move {
+        while shares.changed().await.is_ok() {
+            sender.send_replace(offer(&shares.borrow_and_update()));
+        }
+    });
+    receiver
+}
+
+/// Keeps a lone agent's file up to date.
+async fn keep_written(mut offers: watch::Receiver<Offer>, state: std::path::PathBuf) {
+    while offers.changed().await.is_ok() {
+        let (offer, state) = (offers.borrow_and_update().clone(), state.clone());
+        let written = tokio::task::spawn_blocking(move || offer.write(&state)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "the agent cannot be told what to offer");
+        }
+    }
+}
