@@ -1,5 +1,7 @@
 //! Lanthorn: your machines, one place. This file starts the command that was typed and reports how it ended.
 
+#![allow(unreachable_pub, reason = "nothing of a binary can be reached from outside")]
+
 mod announce;
 mod cli;
 mod commands;

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use anyhow::Result;
 use proto::ErrorCode;
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, ParameterIn};
 
 /// What the description says of itself.
 #[derive(OpenApi)]
@@ -62,7 +63,10 @@ fn to_markdown(api: &utoipa::openapi::OpenApi) -> String {
 }
 
 fn query_names(operation: &Operation) -> String {
-    let parameters = operation.parameters.iter().flatten();
-    let query = parameters.filter(|p| matches!(p.parameter_in, utoipa::openapi::path::ParameterIn::Query));
+    let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    });
+    let query = parameters.filter(|p| matches!(p.parameter_in, ParameterIn::Query));
     query.map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(" ")
 }

@@ -115,10 +115,6 @@ impl Server {
         line.expect("a setup code was printed").trim().to_owned()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Asks it politely to end and waits for that.
     pub fn end(mut self) -> ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
