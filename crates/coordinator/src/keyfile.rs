@@ -157,7 +157,10 @@ pub(crate) fn sync_folder_of(path: &Path) -> Result<(), KeyFileError> {
 }
 
 /// The bytes of a key of a fixed length, made from the system's random numbers if there is none yet.
-pub(crate) fn read_or_generate(path: &Path) -> Result<[u8; 32], KeyFileError> {
+///
+/// # Errors
+/// As for [`read`] and [`write`]; or the file does not hold 32 bytes.
+pub fn read_or_generate(path: &Path) -> Result<[u8; 32], KeyFileError> {
     if let Some(bytes) = read(path)? {
         return bytes.expose().as_slice().try_into().map_err(|_| KeyFileError::Content(path.to_owned()));
     }

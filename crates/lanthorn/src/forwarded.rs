@@ -4,15 +4,15 @@
 //! machine share a key in the state folder instead, and this header counts only with that key and from this machine.
 
 use std::convert::Infallible;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use coordinator::keyfile;
 use http::HeaderValue;
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
@@ -24,32 +24,16 @@ use proto::{ApiError, ErrorCode};
 /// Carries the key, the caller's address, ours, and whether the way is encrypted.
 const HEADER: &str = "x-lanthorn-forwarded";
 
-/// What the two processes share.
+/// What the two processes share: made by whichever starts first, kept in the state folder.
 #[derive(Clone)]
 pub struct ForwardKey(String);
 
 impl ForwardKey {
-    /// Reads the key from the state folder, or makes it (0600).
+    /// Reads the key, or makes it.
     pub fn load(state: &Path) -> Result<Self> {
-        let path = state.join("forward.key");
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            return Ok(Self(text.trim().to_owned()));
-        }
-        crate::paths::make_private(state)?;
-        let mut random = [0u8; 32];
-        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-        let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(&path) {
-            Ok(mut file) => file.write_all(text.as_bytes()).context("cannot write forward.key")?,
-            // The other process was first.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Self::load(state),
-            Err(error) => return Err(error).context("cannot make forward.key"),
-        }
-        Ok(Self(text))
+        keyfile::prepare_folder(state)?;
+        let key = keyfile::read_or_generate(&state.join("forward.key"))?;
+        Ok(Self(key.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     fn say(&self, connection: &Connection) -> Option<HeaderValue> {

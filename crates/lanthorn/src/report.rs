@@ -10,16 +10,6 @@ use time::macros::format_description;
 
 use crate::cli::Typed;
 
-/// What went wrong, with what to do about it. Attached to an error with [`anyhow::Context`].
-#[derive(Debug)]
-pub struct Hint(pub String);
-
-impl std::fmt::Display for Hint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Marks an error as one of starting up, so that it is also written to a file.
 #[derive(Debug)]
 pub struct StartupFailed;
