@@ -79,7 +79,7 @@ async fn every_kind_of_image_is_pictured() {
 #[tokio::test]
 async fn sizes_are_steps_and_nothing_is_made_larger() {
     let world = World::new();
-    world.write("a.jpg", &encode(&halves(3000, 1500), ImageFormat::Jpeg));
+    world.write("a.jpg", &encode(&halves(1600, 800), ImageFormat::Jpeg));
     world.write("small.png", &encode(&halves(20, 10), ImageFormat::Png));
     world.write("line.png", &encode(&halves(3000, 1), ImageFormat::Png));
     for (query, size) in [
@@ -349,4 +349,16 @@ async fn without_ffmpeg_it_is_tried_again_later() {
     assert!(is_tile(&world.get("thumbnail?path=a.mp4").await));
     let folder = world.outside().join("cache/thumbnails");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_still_that_only_ffmpeg_reads() {
+    let world = World::new();
+    ffmpeg(
+        &world,
+        "-f lavfi -i color=green:s=640x320:d=1:r=1 -frames:v 1 -c:v libaom-av1 -cpu-used 8 -still-picture 1 a.avif",
+    );
+    let small = picture(&world.get("thumbnail?path=a.avif").await);
+    assert_eq!(small.dimensions(), (320, 160));
+    is_near(*small.get_pixel(100, 100), [0, 128, 0]);
 }

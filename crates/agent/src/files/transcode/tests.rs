@@ -25,17 +25,17 @@ fn ffmpeg(world: &World, args: &str) {
     assert!(status.unwrap().success(), "{args}");
 }
 
-/// An old film: 4 seconds that no browser plays, 1280 × 720.
+/// An old film: 4 seconds that no browser plays.
 fn old_film(world: &World) {
     ffmpeg(
         world,
-        "-f lavfi -i testsrc=d=4:s=1280x720:r=10 -f lavfi -i sine=d=4 -c:v mpeg4 -c:a mp3 -shortest old.avi",
+        "-f lavfi -i testsrc=d=4:s=320x180:r=10 -f lavfi -i sine=d=4 -c:v mpeg4 -c:a mp3 -shortest old.avi",
     );
 }
 
-/// Ten minutes of film: much more than fits between the program and a viewer who does not read.
+/// Minutes of film: much more than fits between the program and a viewer who does not read.
 fn long_film(world: &World) {
-    ffmpeg(world, "-f lavfi -i testsrc2=d=600:s=320x240:r=10 -c:v mpeg4 -q:v 9 long.avi");
+    ffmpeg(world, "-f lavfi -i testsrc2=d=200:s=320x240:r=10 -c:v mpeg4 -q:v 9 long.avi");
 }
 
 fn world(transcodes: usize) -> World {
@@ -57,7 +57,7 @@ async fn an_old_film_becomes_one_that_browsers_play() {
     let world = World::new();
     old_film(&world);
     let info: MediaInfo = world.get("media?path=old.avi").await.json();
-    assert_eq!((info.width, info.height), (Some(1280), Some(720)));
+    assert_eq!((info.width, info.height), (Some(320), Some(180)));
     assert_eq!((info.video_codec.as_deref(), info.audio_codec.as_deref()), (Some("mpeg4"), Some("mp3")));
     assert!((info.duration.unwrap() - 4.0).abs() < 0.2 && info.can_transcode);
     let answer = world.get("transcode?path=old.avi&viewer=1").await;
@@ -65,7 +65,7 @@ async fn an_old_film_becomes_one_that_browsers_play() {
     assert_eq!(answer.header("content-type"), "video/mp4");
     assert_eq!((answer.header("cache-control"), answer.header("accept-ranges")), ("no-store", "none"));
     let told = probe(&world, &answer.body);
-    assert!(told.starts_with("h264,1280,720,yuv420p\naac,2\n4."), "{told}");
+    assert!(told.starts_with("h264,320,180,yuv420p\naac,2\n4."), "{told}");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_viewer_has_one_process_and_others_keep_theirs() {
     let mut first = watch(&world, "transcode?path=long.avi&viewer=1").await;
     let before = processes(&world);
     let _other = watch(&world, "transcode?path=long.avi&viewer=2").await;
-    let _second = watch(&world, "transcode?path=long.avi&viewer=1&start=100").await;
+    let _second = watch(&world, "transcode?path=long.avi&viewer=1&start=50").await;
     tool::gone(before[0]).await;
     assert_eq!(processes(&world).len(), 2);
     // The first ends as broken, not as if it had come to the film's end.
