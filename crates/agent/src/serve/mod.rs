@@ -6,6 +6,8 @@ pub mod content;
 pub mod disposition;
 pub mod error;
 pub mod files;
+#[cfg(test)]
+mod matrix;
 pub mod media;
 pub mod params;
 pub mod router;

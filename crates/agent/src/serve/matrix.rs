@@ -1,0 +1,295 @@
+//! Every route of the device API against every hostile path and every wrong ticket. The routes are read from the
+//! API's own description, so that a new one cannot be forgotten.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{Method, Request};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proto::api::files::{Entry, EntryType, SearchResult};
+use proto::ticket::{Claims, Resource, SigningKey, Ticket};
+use proto::{DeviceId, ErrorCode, Permission, ShareId};
+use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+
+use crate::serve::router::openapi;
+use crate::testing::{Answer, World};
+
+/// One operation of the description.
+struct Route {
+    method: Method,
+    path: String,
+    takes_path: bool,
+}
+
+/// All operations but those that say nothing of a share.
+fn routes() -> Vec<Route> {
+    let description = serde_json::to_value(openapi()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let takes_path =
+                method != Method::GET || parameters.iter().any(|p| p["name"] == "path" && p["in"] == "query");
+            if path.contains("{share}") {
+                routes.push(Route { method, path: path.clone(), takes_path });
+            } else {
+                assert_eq!(path, "/agent/v1/info", "a new route that no ticket guards");
+            }
+        }
+    }
+    assert!(routes.len() >= 6);
+    routes
+}
+
+impl Route {
+    /// True if this is a search that found nothing: it looks into an index, where no such place is.
+    fn found_nothing(&self, answer: &Answer) -> bool {
+        self.path.ends_with("/search")
+            && answer.status.is_success()
+            && answer.json::<SearchResult>().entries.is_empty()
+    }
+
+    async fn call(&self, world: &World, share: ShareId, ticket: Option<&Ticket>, path: &str) -> Answer {
+        let query = format!("path={}&q=x&viewer=v", utf8_percent_encode(path, NON_ALPHANUMERIC));
+        self.call_raw(world, share, ticket, &query).await
+    }
+
+    async fn call_raw(&self, world: &World, share: ShareId, ticket: Option<&Ticket>, query: &str) -> Answer {
+        let address = self.path.replace("{share}", &share.to_string());
+        let mut request = Request::builder().method(&self.method);
+        if let Some(ticket) = ticket {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", ticket.as_str()));
+        }
+        let request = if self.method == Method::GET {
+            request.uri(format!("{address}?{query}")).body(Body::empty())
+        } else {
+            let form = "application/x-www-form-urlencoded";
+            request.uri(address).header(CONTENT_TYPE, form).body(Body::from(query.to_owned()))
+        };
+        world.send(request.unwrap()).await
+    }
+}
+
+/// Texts that are no paths: refused before the disk is asked.
+fn no_paths() -> Vec<String> {
+    let mut texts: Vec<String> = [
+        "..",
+        "../x",
+        "a/../../x",
+        "d/..",
+        ".",
+        "./d",
+        "/etc/passwd",
+        "//etc/passwd",
+        "///x",
+        "d/",
+        "d//f",
+        "C:\\x",
+        "C:x",
+        "d/c:/windows",
+        "\\\\server\\share",
+        "\\\\?\\C:\\",
+        "\\??\\C:\\",
+        "\\\\.\\pipe\\x",
+        "a\\..\\..\\b",
+        "a\0.txt",
+        "a\r\nb",
+        "a\u{1b}[31m",
+        "\\x2e\\x2e/x",
+        "d\\x2ff",
+        ".lanthorn-trash",
+        ".LANTHORN-x/y",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    texts.extend(["n".repeat(256), vec!["n".repeat(200); 21].join("/"), vec!["d"; 2000].join("/")]);
+    texts
+}
+
+const SECRET: &str = "the secret that is outside";
+
+/// A share beside a secret, with every kind of place that must not be opened.
+fn hostile_world() -> World {
+    let world = World::new();
+    world.write("d/f", b"inside");
+    std::fs::create_dir(world.outside().join("private")).unwrap();
+    std::fs::write(world.outside().join("private/secret"), SECRET).unwrap();
+    let absolute = world.outside().join("private");
+    for (target, name) in [
+        (Path::new("../private/secret"), "out-file"),
+        (Path::new("../private"), "out-folder"),
+        (&absolute, "out-absolute"),
+        (Path::new("out-absolute"), "chain-2"),
+        (Path::new("chain-2"), "chain-3"),
+        (Path::new("loop-b"), "loop-a"),
+        (Path::new("loop-a"), "loop-b"),
+        (Path::new("/proc/self/root"), "proc"),
+        (Path::new("../share/d"), "out-and-in"),
+    ] {
+        symlink(target, world.path(name)).unwrap();
+    }
+    for n in 0..50 {
+        symlink(
+            if n == 0 { "d/f".into() } else { format!("long-{}", n - 1) },
+            world.path(&format!("long-{n}")),
+        )
+        .unwrap();
+    }
+    mknodat(CWD, world.path("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    // Only root may make a device.
+    let _ = mknodat(CWD, world.path("device"), FileType::CharacterDevice, Mode::RWXU, makedev(1, 3));
+    world
+}
+
+const OUTSIDE: &[&str] = &[
+    "out-file",
+    "out-folder",
+    "out-folder/secret",
+    "out-absolute",
+    "out-absolute/secret",
+    "chain-3",
+    "chain-3/secret",
+    "loop-a",
+    "loop-a/x",
+    "proc",
+    "proc/etc/passwd",
+    "out-and-in",
+    "out-and-in/f",
+    "long-49",
+];
+
+#[tokio::test]
+async fn no_route_takes_what_is_no_path() {
+    let world = hostile_world();
+    let ticket = world.sign(&world.claims());
+    for route in routes().iter().filter(|route| route.takes_path) {
+        for text in no_paths() {
+            let answer = route.call(&world, world.share, Some(&ticket), &text).await;
+            assert_eq!(answer.code(), ErrorCode::BadPath, "{} {} {text:?}", route.method, route.path);
+        }
+        // Encoded dots and slashes are decoded once; twice encoded ones are ordinary, absent names.
+        for (query, codes) in [
+            ("path=%2e%2e%2fx", [ErrorCode::BadPath].as_slice()),
+            ("path=..%5cx", &[ErrorCode::BadPath]),
+            ("path=%c0%ae%c0%ae/x", &[ErrorCode::BadPath, ErrorCode::BadParameter]),
+            ("path=%ed%a0%80", &[ErrorCode::BadPath, ErrorCode::BadParameter]),
+            ("path=%252e%252e%252fx", &[ErrorCode::NotFound]),
+        ] {
+            let query = format!("{query}&q=x&viewer=v");
+            let answer = route.call_raw(&world, world.share, Some(&ticket), &query).await;
+            if codes == [ErrorCode::NotFound] && route.found_nothing(&answer) {
+                continue;
+            }
+            let post = route.method == Method::POST;
+            let code = answer.code();
+            let fits = codes.contains(&code) || (post && code == ErrorCode::NotFound);
+            assert!(fits, "{} {} {query}: {code:?}", route.method, route.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_route_leads_out_of_the_share() {
+    let world = hostile_world();
+    let ticket = world.sign(&world.claims());
+    let secret = std::fs::File::open(world.outside().join("private/secret")).unwrap();
+    let read_at = |file: &std::fs::File| file.metadata().unwrap().accessed().unwrap();
+    let before = read_at(&secret);
+    for route in routes().iter().filter(|route| route.takes_path) {
+        for path in OUTSIDE {
+            let answer = route.call(&world, world.share, Some(&ticket), path).await;
+            assert!(!String::from_utf8_lossy(&answer.body).contains(SECRET));
+            if route.found_nothing(&answer) {
+                continue;
+            }
+            if route.path.ends_with("/stat") && answer.status.is_success() {
+                // The link itself is shown, as in a listing, and nothing of what it points to.
+                let entry: Entry = answer.json();
+                assert_eq!((entry.entry_type, entry.size), (EntryType::LinkOut, 0), "{path}");
+                continue;
+            }
+            let code = answer.code();
+            assert!(
+                matches!(code, ErrorCode::OutsideShare | ErrorCode::NotFound),
+                "{} {} {path}: {code:?}",
+                route.method,
+                route.path
+            );
+        }
+    }
+    assert_eq!(read_at(&secret), before, "the secret was read");
+}
+
+#[tokio::test]
+async fn no_route_opens_a_fifo_or_device() {
+    let world = hostile_world();
+    let ticket = world.sign(&world.claims());
+    // Whoever opens the FIFO for reading lets this thread go on.
+    let (fifo, opened) = (world.path("fifo"), Arc::new(AtomicBool::new(false)));
+    let told = Arc::clone(&opened);
+    let writer = std::thread::spawn(move || {
+        let end = std::fs::File::options().write(true).open(fifo);
+        told.store(true, Ordering::SeqCst);
+        end
+    });
+    for route in routes().iter().filter(|route| route.takes_path) {
+        for path in ["fifo", "device", "fifo/x"] {
+            let answer = route.call(&world, world.share, Some(&ticket), path).await;
+            let stat = route.path.ends_with("/stat") && path != "fifo/x" && answer.status.is_success();
+            if stat || route.found_nothing(&answer) {
+                continue;
+            }
+            let code = answer.code();
+            let refused =
+                [ErrorCode::OutsideShare, ErrorCode::NotFolder, ErrorCode::NotFound, ErrorCode::Unsupported];
+            assert!(refused.contains(&code), "{} {} {path}: {code:?}", route.method, route.path);
+        }
+    }
+    assert!(!opened.load(Ordering::SeqCst), "the FIFO was opened");
+    drop(std::fs::File::open(world.path("fifo")).unwrap());
+    writer.join().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn no_route_opens_without_the_right_ticket() {
+    let world = hostile_world();
+    let stranger = SigningKey::generate().unwrap();
+    let good = world.claims();
+    let other_device = DeviceId::from_public_key([9; 32]);
+    let old = good.iat - time::Duration::hours(1);
+    let forbidden: Vec<_> = [Permission::Write, Permission::RequestSend, Permission::ManageShare]
+        .map(|permission| (Some(world.ticket_for(permission)), ErrorCode::TicketPermission))
+        .into();
+    let mut cases = vec![
+        (None, ErrorCode::TicketMalformed),
+        (Some(Ticket::from_text("v4.public.nonsense")), ErrorCode::TicketMalformed),
+        (Some(stranger.sign(&good).unwrap()), ErrorCode::TicketKey),
+        (Some(world.sign(&Claims { iat: old, exp: old, ..good.clone() })), ErrorCode::TicketExpired),
+        (Some(world.sign(&Claims { aud: other_device, ..good.clone() })), ErrorCode::TicketAudience),
+        (Some(world.sign(&Claims { pky: Some(other_device), ..good.clone() })), ErrorCode::TicketPresenter),
+        (
+            Some(world.sign(&Claims { res: Resource::Share(ShareId::generate()), ..good.clone() })),
+            ErrorCode::TicketResource,
+        ),
+    ];
+    cases.extend(forbidden);
+    for route in routes() {
+        for (ticket, code) in &cases {
+            let answer = route.call(&world, world.share, ticket.as_ref(), "d/f").await;
+            assert_eq!(answer.code(), *code, "{} {}", route.method, route.path);
+        }
+        let foreign = ShareId::generate();
+        let answer = route.call(&world, foreign, Some(&world.sign(&good)), "d/f").await;
+        assert_eq!(answer.code(), ErrorCode::TicketResource, "{} {}", route.method, route.path);
+        let only_read =
+            route.call(&world, world.share, Some(&world.ticket_for(Permission::Read)), "d/f").await;
+        let saves = route.path.ends_with("/download") || route.path.ends_with("/archive");
+        let refused = !only_read.status.is_success() && only_read.code() == ErrorCode::TicketPermission;
+        assert_eq!(refused, saves, "{} {}", route.method, route.path);
+    }
+}
