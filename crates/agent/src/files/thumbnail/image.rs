@@ -35,18 +35,31 @@ pub(super) struct Small {
     profile: Option<Vec<u8>>,
 }
 
-/// About how many bytes decoding takes, and the file back.
-pub(super) async fn cost(mut file: File, kind: Image) -> Result<(File, u64), NoPicture> {
+/// About how many bytes decoding takes, with the file and what it really is.
+pub(super) async fn cost(mut file: File, kind: Image) -> Result<(File, Image, u64), NoPicture> {
     tokio::task::spawn_blocking(move || {
+        let kind = seen(&file, kind)?;
         let bytes = match kind {
             Image::Jpeg => jpeg_cost(&file)?,
             Image::Other(format) => decoder(&file, format)?.total_bytes() * 2,
         };
         file.rewind().map_err(|_| NoPicture::NotNow)?;
-        Ok((file, bytes))
+        Ok((file, kind, bytes))
     })
     .await
     .unwrap_or(Err(NoPicture::Never))
+}
+
+/// Programs save WebP and PNG under names that end in `.jpg`, and the other way round: the first bytes decide.
+fn seen(mut file: &File, named: Image) -> Result<Image, NoPicture> {
+    let mut head = Vec::new();
+    file.take(2).read_to_end(&mut head).map_err(|_| NoPicture::NotNow)?;
+    file.rewind().map_err(|_| NoPicture::NotNow)?;
+    Ok(match (head == [0xff, 0xd8], named) {
+        (true, _) => Image::Jpeg,
+        (false, Image::Jpeg) => Image::Other(image::ImageFormat::Jpeg),
+        (false, other) => other,
+    })
 }
 
 fn jpeg_cost(file: &File) -> Result<u64, NoPicture> {

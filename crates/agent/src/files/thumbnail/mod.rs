@@ -260,7 +260,7 @@ impl Studio {
     async fn make(&self, file: OpenFile, source: Source, edge: u32) -> Result<Encoded, NoPicture> {
         match source {
             Source::Image(kind) => {
-                let (file, cost) = image::cost(file.file, kind).await?;
+                let (file, kind, cost) = image::cost(file.file, kind).await?;
                 let room = self.room(cost).await?;
                 blocking(room, move || image::draw(file, kind, edge)).await
             }

@@ -58,6 +58,8 @@ async fn every_kind_of_image_is_pictured() {
         ("a.bmp", ImageFormat::Bmp),
         ("a.tiff", ImageFormat::Tiff),
         ("called.bmp", ImageFormat::Png),
+        ("called.jpg", ImageFormat::WebP),
+        ("called.png", ImageFormat::Jpeg),
     ] {
         world.write(name, &encode(&large, format));
         let answer = world.get(&format!("thumbnail?path={name}")).await;
