@@ -81,7 +81,6 @@ pub(crate) mod test {
             self.wall_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
         }
 
-        #[allow(dead_code)]
         pub(crate) fn restart(&self) {
             self.steady_ms.store(0, Ordering::SeqCst);
         }

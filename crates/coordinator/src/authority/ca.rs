@@ -20,6 +20,9 @@ const LIFETIME: Duration = Duration::days(3650);
 /// Clocks of other devices may be behind.
 const BACKDATE: Duration = Duration::days(1);
 
+/// Where the key begins in the file.
+const KEY_BLOCK: &str = "-----BEGIN PRIVATE KEY-----";
+
 /// Private, link-local and loopback networks, for which it may sign.
 const PRIVATE_NETWORKS: [(IpAddr, u8); 9] = [
     (IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 0)), 8),
@@ -50,7 +53,9 @@ impl CertificateAuthority {
         let text = std::str::from_utf8(bytes.expose()).map_err(|_| broken())?;
         let (about, pems) = text.split_once('\n').ok_or_else(broken)?;
         let der = CertificateDer::from_pem_slice(pems.as_bytes()).map_err(|_| broken())?;
-        let key = KeyPair::from_pem(pems).map_err(|_| broken())?;
+        // This reader takes the first block only, whatever it is.
+        let key_at = pems.find(KEY_BLOCK).ok_or_else(broken)?;
+        let key = KeyPair::from_pem(&pems[key_at..]).map_err(|_| broken())?;
         let mut about = about.split(' ').skip(1);
         let ends = about.next().and_then(|s| s.parse().ok()).ok_or_else(broken)?;
         if about.next() != Some(scope(names).as_str()) || now.unix_timestamp() > ends {
