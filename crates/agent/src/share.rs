@@ -2,8 +2,10 @@
 //!
 //! A share is held as an open directory handle. Every open is one `openat2` beneath that handle, so the kernel
 //! itself refuses `..`, absolute links, links that lead out and `/proc`-like magic links, also while somebody
-//! swaps folders for links. What was opened is then looked at by its handle: only regular files and folders pass,
+//! swaps folders for links. Where the kernel has no such call, [`stepwise`] does the same name by name. What was opened is then looked at by its handle: only regular files and folders pass,
 //! and `O_NONBLOCK` keeps a FIFO from holding the caller. No path is ever joined as a string.
+
+mod stepwise;
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -23,6 +25,11 @@ const RENAME_RETRIES: usize = 16;
 
 /// How a file is opened: a FIFO or terminal must not hold or take over the caller.
 const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// How a share's own folder is held.
+#[cfg(target_os = "linux")]
+const ROOT: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const ROOT: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// How far a path may lead: not out, not through `/proc`-like links, not to another disk.
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
@@ -65,6 +72,17 @@ pub struct Stat {
 /// The folder of a share, as an open handle.
 pub struct ShareRoot {
     dir: OwnedFd,
+    beneath: Beneath,
+}
+
+/// Who sees to it that an open stays beneath the share's folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beneath {
+    /// The kernel, by `openat2`.
+    #[cfg(target_os = "linux")]
+    Kernel,
+    /// This program, name by name.
+    Stepwise,
 }
 
 /// A regular file that was opened for reading, with what the handle said of it.
@@ -135,8 +153,9 @@ impl ShareRoot {
     /// # Errors
     /// The folder is missing, is no folder, or may not be read.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let dir = fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { dir })
+        let dir = fs::open(folder, ROOT, Mode::empty())?;
+        let beneath = Beneath::of(&dir);
+        Ok(Self { dir, beneath })
     }
 
     /// Opens a regular file for reading.
@@ -154,6 +173,9 @@ impl ShareRoot {
     /// # Errors
     /// As [`Self::open_file`].
     pub fn open_file_cached(&self, path: &RelPath) -> Result<Option<OpenFile>, FilesError> {
+        if self.beneath == Beneath::Stepwise {
+            return Ok(None);
+        }
         let open = |flags| {
             fs::openat2(&self.dir, bytes_of(path), flags, Mode::empty(), BENEATH | ResolveFlags::CACHED)
         };
@@ -184,7 +206,7 @@ impl ShareRoot {
     /// # Errors
     /// [`FilesError`]: nothing there or leads out.
     pub fn stat(&self, path: &RelPath) -> Result<Stat, FilesError> {
-        Ok(Stat::of_handle(self.open_beneath(path, OFlags::PATH)?)?)
+        self.stat_beneath(path, true)
     }
 
     /// What is at a place, the last link not followed.
@@ -192,18 +214,54 @@ impl ShareRoot {
     /// # Errors
     /// [`FilesError`]: nothing there or leads out.
     pub fn stat_link(&self, path: &RelPath) -> Result<Stat, FilesError> {
-        Ok(Stat::of_handle(self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW)?)?)
+        self.stat_beneath(path, false)
+    }
+
+    fn stat_beneath(&self, path: &RelPath, follow: bool) -> Result<Stat, FilesError> {
+        match self.beneath {
+            #[cfg(target_os = "linux")]
+            Beneath::Kernel => {
+                let flags = if follow { OFlags::PATH } else { OFlags::PATH | OFlags::NOFOLLOW };
+                Ok(Stat::of_handle(self.open_beneath(path, flags)?)?)
+            }
+            Beneath::Stepwise => retry(|| stepwise::stat(&self.dir, bytes_of(path), follow)),
+        }
     }
 
     fn open_beneath(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, FilesError> {
-        for _ in 0..RENAME_RETRIES {
-            match fs::openat2(&self.dir, bytes_of(path), flags | OFlags::CLOEXEC, Mode::empty(), BENEATH) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                answer => return Ok(answer?),
-            }
+        let (name, flags) = (bytes_of(path), flags | OFlags::CLOEXEC);
+        match self.beneath {
+            #[cfg(target_os = "linux")]
+            Beneath::Kernel => retry(|| fs::openat2(&self.dir, name, flags, Mode::empty(), BENEATH)),
+            Beneath::Stepwise => retry(|| stepwise::open(&self.dir, name, flags)),
         }
-        Err(FilesError::Busy)
     }
+}
+
+impl Beneath {
+    #[cfg(target_os = "linux")]
+    fn of(dir: &OwnedFd) -> Self {
+        // A kernel before 5.6 does not know the call; a container's filter may forbid it.
+        match fs::openat2(dir, ".", ROOT, Mode::empty(), BENEATH) {
+            Err(Errno::NOSYS | Errno::PERM) => Self::Stepwise,
+            _ => Self::Kernel,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    const fn of(_: &OwnedFd) -> Self {
+        Self::Stepwise
+    }
+}
+
+fn retry<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, FilesError> {
+    for _ in 0..RENAME_RETRIES {
+        match open() {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            answer => return Ok(answer?),
+        }
+    }
+    Err(FilesError::Busy)
 }
 
 impl OpenFolder {
@@ -272,5 +330,173 @@ impl OpenFolder {
     /// [`FilesError`]: nothing there (any more).
     pub fn stat_name(&self, name: &CStr) -> Result<Stat, FilesError> {
         Ok(Stat::from(fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A share beside a secret, opened both ways.
+    fn share() -> (tempfile::TempDir, [ShareRoot; 2]) {
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["share/d/deep", "share/x", "private"] {
+            std::fs::create_dir_all(home.path().join(folder)).unwrap();
+        }
+        std::fs::write(home.path().join("share/d/f"), "inside").unwrap();
+        std::fs::write(home.path().join("share/d/deep/g"), "deeper").unwrap();
+        std::fs::write(home.path().join("private/f"), "secret").unwrap();
+        let root = || ShareRoot::open(&home.path().join("share")).unwrap();
+        let kernel = root();
+        assert_eq!(kernel.beneath, Beneath::Kernel, "these tests want a kernel with openat2");
+        let stepwise = ShareRoot { beneath: Beneath::Stepwise, ..root() };
+        (home, [kernel, stepwise])
+    }
+
+    fn path(text: &str) -> RelPath {
+        text.parse().unwrap()
+    }
+
+    fn read(root: &ShareRoot, text: &str) -> Result<String, FilesError> {
+        Ok(std::io::read_to_string(root.open_file(&path(text))?.file).unwrap())
+    }
+
+    #[test]
+    fn links_inside_work_and_links_out_do_not() {
+        let (home, roots) = share();
+        let place = |name: &str| home.path().join("share").join(name);
+        let absolute = home.path().join("private");
+        let links = [
+            ("d", "in"),
+            ("d/f", "in-f"),
+            ("../d/deep/../f", "x/up"),
+            ("./in/./deep//g", "winding"),
+            ("../private", "out"),
+            (absolute.to_str().unwrap(), "absolute"),
+            ("out", "chain"),
+            ("b", "a"),
+            ("a", "b"),
+            ("../share/d", "out-and-in"),
+            ("/proc/self/root", "proc"),
+            ("x/../../private/f", "over"),
+            ("gone", "gone-link"),
+        ];
+        for (target, name) in links {
+            symlink(target, place(name)).unwrap();
+        }
+        for n in 0..50 {
+            symlink(if n == 0 { "d/f".into() } else { format!("l{}", n - 1) }, place(&format!("l{n}")))
+                .unwrap();
+        }
+        for root in &roots {
+            for (text, content) in [
+                ("d/f", "inside"),
+                ("in/f", "inside"),
+                ("in-f", "inside"),
+                ("x/up", "inside"),
+                ("winding", "deeper"),
+                ("l39", "inside"),
+            ] {
+                assert_eq!(read(root, text).unwrap(), content, "{text} {:?}", root.beneath);
+            }
+            for text in [
+                "out/f",
+                "absolute/f",
+                "chain/f",
+                "a",
+                "b/x",
+                "out-and-in/f",
+                "proc/etc/passwd",
+                "over",
+                "l40",
+                "out",
+            ] {
+                let answers = [root.open_file(&path(text)).map(drop), root.stat(&path(text)).map(drop)];
+                for answer in answers {
+                    assert!(
+                        matches!(answer, Err(FilesError::Outside)),
+                        "{text} {:?} {answer:?}",
+                        root.beneath
+                    );
+                }
+                assert!(root.open_folder(&path(text)).is_err());
+            }
+            assert_eq!(root.stat_link(&path("out")).unwrap().node, Node::Link);
+            assert!(matches!(read(root, "gone-link"), Err(FilesError::NotFound)));
+            assert!(matches!(read(root, "nothing"), Err(FilesError::NotFound)));
+            assert!(matches!(read(root, "d"), Err(FilesError::IsFolder)));
+            assert!(matches!(read(root, "d/f/x"), Err(FilesError::NotFolder)));
+            assert!(matches!(root.open_folder(&path("d/f")), Err(FilesError::NotFolder)));
+            assert_eq!(root.stat(&RelPath::root()).unwrap().node, Node::Folder);
+            assert!(root.open_folder(&RelPath::root()).is_ok());
+        }
+    }
+
+    #[test]
+    fn special_files_are_seen_and_not_opened() {
+        let (home, roots) = share();
+        let place = |name: &str| home.path().join("share").join(name);
+        fs::mknodat(fs::CWD, place("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(place("socket")).unwrap();
+        symlink("fifo", place("to-fifo")).unwrap();
+        for root in &roots {
+            for name in ["fifo", "socket", "to-fifo"] {
+                assert_eq!(root.stat(&path(name)).unwrap().node, Node::Special);
+                assert!(matches!(read(root, name), Err(FilesError::Special)), "{name} {:?}", root.beneath);
+                assert!(matches!(root.open_file_cached(&path(name)), Err(FilesError::Special) | Ok(None)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_is_reached_by_its_escaped_text() {
+        let (home, roots) = share();
+        std::fs::write(home.path().join("share").join(std::ffi::OsStr::from_bytes(b"\xff\x01")), "odd")
+            .unwrap();
+        for root in &roots {
+            assert_eq!(read(root, "\\xff\\x01").unwrap(), "odd");
+        }
+    }
+
+    #[test]
+    fn what_is_swapped_for_a_link_out_never_leads_out() {
+        let (home, roots) = share();
+        let place = |name: &str| home.path().join("share").join(name);
+        symlink("../private", place("outward")).unwrap();
+        symlink("../../private/f", place("x/f")).unwrap();
+        let stop = AtomicBool::new(false);
+        let swap = |a: &str, b: &str| {
+            fs::renameat_with(fs::CWD, place(a), fs::CWD, place(b), fs::RenameFlags::EXCHANGE).unwrap();
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    swap("d", "outward");
+                    swap("d", "outward");
+                    swap("d/f", "x/f");
+                    swap("d/f", "x/f");
+                }
+            });
+            let (mut inside, mut refused) = ([0; 2], 0);
+            for round in 0..200_000 {
+                let which = round % 2;
+                match read(&roots[which], "d/f") {
+                    Ok(content) => {
+                        assert_eq!(content, "inside");
+                        inside[which] += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+                if round >= 4000 && inside.iter().all(|n| *n > 100) && refused > 100 {
+                    break;
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+            assert!(inside.iter().all(|n| *n > 0) && refused > 0, "{inside:?} {refused}: nothing was raced");
+        });
     }
 }
