@@ -1,0 +1,150 @@
+// The world a browser test lives in: the real binary with a home and a shared folder of its own, on a free port.
+// `test` gives each test a fresh machine; `owner` is a page of its signed-in owner.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test as base, expect, type Page } from '@playwright/test';
+
+/** The PIN of every owner. */
+export const PIN = '482913';
+
+const BINARY = resolve(process.env.LANTHORN_BIN ?? join(import.meta.dirname, '../../target/debug/lanthorn'));
+
+/** One machine: a home, a shared folder and the process that serves them. */
+export class Machine {
+  readonly home = mkdtempSync(join(tmpdir(), 'lanthorn-e2e-'));
+  readonly shared = join(this.home, 'Shared files');
+  /** What it printed until it answered. */
+  printed = '';
+  #process: ChildProcess | undefined;
+
+  constructor() {
+    mkdirSync(this.shared);
+  }
+
+  /** Puts a file into the shared folder. */
+  put(path: string, content: string | Uint8Array): string {
+    const file = join(this.shared, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+    return file;
+  }
+
+  /** Starts the binary and waits until it says where it answers. */
+  async start(args: string[] = []): Promise<this> {
+    const child = spawn(BINARY, ['--port', '0', '--no-browser', '--folder', this.shared, ...args], {
+      cwd: this.home,
+      env: { HOME: this.home, PATH: process.env.PATH, RUST_LOG: process.env.RUST_LOG },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    let failed = '';
+    child.stderr.on('data', (text: Buffer) => (failed += text.toString()));
+    for await (const line of createInterface(child.stdout)) {
+      this.printed += `${line}\n`;
+      if (line.includes('Ctrl-C stops')) {
+        // Read on, so that it never waits for us.
+        child.stdout.resume();
+        return this;
+      }
+    }
+    throw new Error(`it did not start:\n${this.printed}${failed}`);
+  }
+
+  /** The address for this machine's own browser. */
+  get url(): string {
+    return this.#printed(/On this machine\s+(\S+)/);
+  }
+
+  get port(): string {
+    return new URL(this.url).port;
+  }
+
+  /** The address for other machines, over plain HTTP; undefined where this machine has no network. */
+  get openUrl(): string | undefined {
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const outside = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
+    return outside && `http://${outside.address}:${this.port}`;
+  }
+
+  /** The code that setup asks for from another machine. */
+  get setupCode(): string {
+    return this.#printed(/Setup code\s+(\S+)/);
+  }
+
+  #printed(pattern: RegExp): string {
+    const found = pattern.exec(this.printed)?.[1];
+    if (!found) throw new Error(`it did not print ${pattern}:\n${this.printed}`);
+    return found;
+  }
+
+  /** Sets up through the API, as the page does; for tests about something else. */
+  async setUp(page: Page): Promise<void> {
+    await page.request.post(`${this.url}/api/v1/setup`, {
+      headers: { 'X-Lanthorn': '1', Origin: this.url },
+      data: { folder: this.shared, device_name: 'Attic', pin: PIN },
+      failOnStatusCode: true,
+    });
+  }
+
+  /** The address of the page that shows a folder of the share, or a file in it. */
+  async address(page: Page, folder = '', file = ''): Promise<string> {
+    const answer = await page.request.get(`${this.url}/api/v1/catalog/shares`, { failOnStatusCode: true });
+    const { shares } = (await answer.json()) as { shares: { id: string; device_id: string }[] };
+    const [share] = shares;
+    if (!share) throw new Error('nothing is shared');
+    const names = folder.split('/').filter(Boolean).map(encodeURIComponent);
+    const query = file && `?view=${encodeURIComponent(file)}`;
+    return `${this.url}/${['files', share.device_id, share.id, ...names].join('/')}${query}`;
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child && child.exitCode === null) {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGINT');
+      await ended;
+    }
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+interface Fixtures {
+  /** A machine that nobody has set up. */
+  fresh: Machine;
+  /** A machine that is set up; `page` is its owner's, signed in. */
+  machine: Machine;
+  /** Requests that left the machine's own origin: the page must make none. */
+  strays: string[];
+}
+
+export const test = base.extend<Fixtures>({
+  // eslint-disable-next-line no-empty-pattern -- Playwright reads the pattern to see what a fixture needs
+  fresh: async ({}, use) => {
+    const machine = await new Machine().start();
+    await use(machine);
+    await machine.stop();
+  },
+  machine: async ({ page }, use) => {
+    const machine = await new Machine().start();
+    await machine.setUp(page);
+    await use(machine);
+    await machine.stop();
+  },
+  strays: [
+    async ({ context }, use) => {
+      const strays: string[] = [];
+      context.on('request', (request) => {
+        const { protocol, hostname } = new URL(request.url());
+        const own = ['blob:', 'data:', 'chrome-extension:', 'chrome:'].includes(protocol);
+        if (!own && /[a-z]/.test(hostname) && hostname !== 'localhost') strays.push(request.url());
+      });
+      await use(strays);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
