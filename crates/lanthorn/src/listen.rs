@@ -80,7 +80,8 @@ fn owner_of(port: u16) -> Option<String> {
         table.lines().skip(1).find_map(|line| listening_inode(line, port))
     })?;
     let socket = format!("socket:[{inode}]");
-    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    processes.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit)).find_map(|process| {
         let open = fs::read_dir(process.path().join("fd")).ok()?;
         let holds = open.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket.as_str()));
         let name = holds.then(|| fs::read_to_string(process.path().join("comm")).ok()).flatten()?;

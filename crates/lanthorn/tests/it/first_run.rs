@@ -12,7 +12,7 @@ fn first_run_to_first_byte() {
     let mut owner = server.local();
     let status = owner.get("/api/v1/status").expect_status(200).json();
     assert_eq!((status["set_up"].as_bool(), status["privacy"].as_str()), (Some(false), Some("local")));
-    owner.get("/api/v1/catalog/shares").expect_status(401);
+    assert_eq!(owner.get("/api/v1/catalog/shares").expect_status(503).code(), "NOT_SET_UP");
     owner.set_up(&world.shared()).expect_status(200);
     let share = owner.share();
     let listing = owner.get(&format!("{share}/list?path=Bilder")).expect_status(200).json();
