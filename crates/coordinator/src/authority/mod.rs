@@ -196,3 +196,114 @@ impl std::fmt::Debug for ShownCertificate {
         f.write_str("ShownCertificate")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
+    use time::Duration;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
+
+    fn open(dir: &Path, addresses: &[IpAddr]) -> Authority {
+        let names = HostNames::new("attic", &[]);
+        Authority::open(dir, names, None, addresses, OffsetDateTime::now_utc()).unwrap()
+    }
+
+    /// Shakes hands in memory, as a browser that trusts the authority and asks for `name`.
+    fn shake_hands(authority: &Authority, name: &str) -> Result<ServerConnection, rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(authority.certificate().unwrap().0.to_vec()))?;
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), name)?;
+        let mut server = ServerConnection::new(authority.tls())?;
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets()?;
+            wire.clear();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(server)
+    }
+
+    #[test]
+    fn who_trusts_the_authority_trusts_this_machine_by_every_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let public = "2001:db8::1".parse().unwrap();
+        let authority = open(dir.path(), &[ADDRESS, public]);
+        for (name, trusted) in [
+            ("localhost", true),
+            ("attic", true),
+            ("attic.local", true),
+            ("192.168.1.7", true),
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("192.168.1.8", false),
+            ("bank.example", false),
+        ] {
+            assert_eq!(shake_hands(&authority, name).is_ok(), trusted, "{name}");
+        }
+        let server = shake_hands(&authority, "attic").unwrap();
+        assert_eq!(server.alpn_protocol(), Some(b"h2".as_slice()));
+        let suite = server.negotiated_cipher_suite().unwrap().suite();
+        assert_eq!(suite, rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
+    }
+
+    #[test]
+    fn the_certificate_stays_until_addresses_or_time_ask_for_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = open(dir.path(), &[ADDRESS]).fingerprint();
+        let authority = open(dir.path(), &[ADDRESS]);
+        assert_eq!(authority.fingerprint(), first, "after a restart");
+        let now = OffsetDateTime::now_utc();
+        authority.refresh(&[], now).unwrap();
+        assert_eq!(authority.fingerprint(), first, "an address went away");
+        let moved: IpAddr = [10, 0, 0, 5].into();
+        authority.refresh(&[moved], now).unwrap();
+        let second = authority.fingerprint();
+        assert_ne!(second, first);
+        assert!(shake_hands(&authority, "10.0.0.5").is_ok(), "new connections see it at once");
+        authority.refresh(&[moved], now + Duration::days(360)).unwrap();
+        assert_eq!(authority.fingerprint(), second);
+        authority.refresh(&[moved], now + Duration::days(367)).unwrap();
+        assert_ne!(authority.fingerprint(), second, "its time is nearly over");
+    }
+
+    #[test]
+    fn the_owner_s_own_certificate_is_shown_or_refused_with_a_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let pair = |name: &str| {
+            let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+            let (chain, key) =
+                (dir.path().join(format!("{name}.crt")), dir.path().join(format!("{name}.key")));
+            std::fs::write(&chain, made.cert.pem()).unwrap();
+            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            (OwnCertificate { chain, key }, fingerprint(made.cert.der()))
+        };
+        let (own, print) = pair("files.example.org");
+        let (other, _) = pair("other.example.org");
+        let open = |own: OwnCertificate| {
+            let names = HostNames::new("attic", &[]);
+            Authority::open(dir.path(), names, Some(own), &[], OffsetDateTime::now_utc())
+        };
+        let authority = open(own.clone()).unwrap();
+        assert_eq!(authority.fingerprint(), print);
+        assert!(authority.certificate().is_none());
+        let mixed = OwnCertificate { key: other.key, ..own.clone() };
+        assert!(matches!(open(mixed), Err(AuthorityError::Mismatch(_))));
+        let swapped = OwnCertificate { chain: own.key.clone(), ..own.clone() };
+        assert!(matches!(open(swapped), Err(AuthorityError::NoCertificate(_))));
+        let missing = OwnCertificate { key: dir.path().join("none"), ..own };
+        assert!(matches!(open(missing), Err(AuthorityError::Read { .. })));
+    }
+}
