@@ -50,8 +50,8 @@ impl FromRequestParts<Coordinator> for Visitor {
     }
 }
 
-/// The session that a request belongs to, if any.
-pub(crate) fn find_caller(parts: &Parts, rooms: &Rooms) -> Result<Option<Caller>, Refusal> {
+/// The session that a request belongs to, if any. `using` it keeps it alive.
+fn find_caller(parts: &Parts, rooms: &Rooms, using: bool) -> Result<Option<Caller>, Refusal> {
     let connection = connection(parts)?;
     let Some(owner) = rooms.identity.owner_id() else { return Ok(None) };
     let privacy = connection.privacy();
@@ -61,7 +61,7 @@ pub(crate) fn find_caller(parts: &Parts, rooms: &Rooms) -> Result<Option<Caller>
     let address = canonical(connection.remote.ip());
     let sessions = rooms.identity.sessions();
     let found = Cookie::Session.read(&parts.headers, connection.encrypted).into_iter().find_map(|token| {
-        sessions.find(&token.hash(), privacy, connection.encrypted, address, rooms.idle_ms())
+        sessions.find(&token.hash(), privacy, connection.encrypted, address, rooms.idle_ms(), using)
     });
     Ok(found.map(|session| Caller {
         principal: session.principal,
@@ -80,7 +80,7 @@ impl FromRequestParts<Coordinator> for Caller {
         if !rooms.identity.is_set_up() {
             return Err(Refusal::not_set_up());
         }
-        match find_caller(parts, rooms)? {
+        match find_caller(parts, rooms, true)? {
             Some(caller) => Ok(caller),
             None if refuses_open(parts, rooms)? => Err(Refusal::not_private()),
             None => Err(Refusal::not_signed_in()),
@@ -104,13 +104,14 @@ impl FromRequestParts<Coordinator> for PrivateCaller {
     }
 }
 
-/// The caller, if there is one: for answers that everybody gets.
+/// The caller, if there is one: for answers that everybody gets. A page that only asks how things stand does not keep
+/// its session alive.
 pub(crate) struct MaybeCaller(pub(crate) Option<Caller>);
 
 impl FromRequestParts<Coordinator> for MaybeCaller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
-        find_caller(parts, coordinator.rooms()).map(Self)
+        find_caller(parts, coordinator.rooms(), false).map(Self)
     }
 }

@@ -348,6 +348,11 @@ async fn sessions_end_when_idle_when_revoked_and_when_the_pin_changes() {
     world.clock.pass(1700);
     assert_eq!(other.get(&world, "/api/v1/auth/me").await.status, StatusCode::OK, "each use counts");
     assert_eq!(owner.get(&world, "/api/v1/auth/me").await.code(), "NOT_SIGNED_IN", "idle for too long");
+    world.clock.pass(1700);
+    assert!(other.get(&world, "/api/v1/status").await.body["me"].is_object(), "still signed in");
+    world.clock.pass(200);
+    assert!(other.get(&world, "/api/v1/status").await.body["me"].is_null(), "asking the status is no use");
+    other = other.signed_in(&world).await;
     owner = owner.signed_in(&world).await;
     let mut third = private(7).signed_in(&world).await;
     let list = owner.get(&world, "/api/v1/sessions").await.body;

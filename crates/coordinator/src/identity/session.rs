@@ -90,7 +90,8 @@ impl Sessions {
         Ok(identity)
     }
 
-    /// The session of this cookie, if it is alive and the connection is like the one it began on. Counts as a use.
+    /// The session of this cookie, if it is alive and the connection is like the one it began on. Looking
+    /// without `using` does not keep it alive.
     pub(crate) fn find(
         &self,
         token_hash: &[u8; 32],
@@ -98,11 +99,15 @@ impl Sessions {
         encrypted: bool,
         address: IpAddr,
         idle_ms: i64,
+        using: bool,
     ) -> Option<SessionIdentity> {
         let mut table = self.held.write();
         let held = table.get_mut(token_hash)?;
         if held.row.privacy != privacy || held.row.encrypted != encrypted || self.idle_of(held) > idle_ms {
             return None;
+        }
+        if !using {
+            return Some(identity_of(&held.row));
         }
         held.used_steady_ms = self.clock.steady_ms();
         held.row.seen_ms = to_ms(self.clock.wall());
