@@ -68,3 +68,47 @@ impl Link for HttpLink {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use http_body_util::BodyExt;
+
+    fn request() -> Request<Body> {
+        Request::builder()
+            .method("POST")
+            .uri("/agent/v1/info?x=1")
+            .header(HOST, "attic:7000")
+            .header("range", "bytes=0-1")
+            .body(Body::from("body"))
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn requests_and_answers_pass_over_a_socket_as_they_are() {
+        let echo = |request: axum::extract::Request| async move {
+            let text = format!("{:?} {} ", request.headers()["range"], request.uri());
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            (http::StatusCode::PARTIAL_CONTENT, text + std::str::from_utf8(&body).unwrap())
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let serving = tokio::spawn(axum::serve(listener, Router::new().fallback(echo)).into_future());
+        let link = HttpLink::new(address.parse().unwrap());
+        let answer = link.send(request()).await.unwrap();
+        assert_eq!(answer.status(), http::StatusCode::PARTIAL_CONTENT);
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "\"bytes=0-1\" /agent/v1/info?x=1 body");
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn a_device_that_does_not_listen_is_offline() {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = closed.local_addr().unwrap().to_string();
+        drop(closed);
+        let answer = HttpLink::new(address.parse().unwrap()).send(request()).await;
+        assert!(matches!(answer, Err(LinkError::Offline)));
+    }
+}
