@@ -3,7 +3,9 @@
 use std::path::Path;
 
 fn main() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Asked when it runs: a copied target folder may hold this program as it was compiled in another checkout.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
+    let here = Path::new(&here);
     let checkout = here.join("../../web");
     let dist = if checkout.join("package.json").exists() { checkout.join("dist") } else { here.join("web-dist") };
     if dist.starts_with(&checkout) {
