@@ -8,8 +8,9 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident => $text:literal, $status:ident, $exit:literal;)*) => {
         /// What went wrong, for programs. [`ApiError::message`] says it for people.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
         pub enum ErrorCode {
-            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+            $($(#[$doc])* $name,)*
         }
 
         impl ErrorCode {

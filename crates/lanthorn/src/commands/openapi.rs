@@ -6,7 +6,7 @@ use anyhow::Result;
 use proto::ErrorCode;
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 
 /// What the description says of itself.
 #[derive(OpenApi)]
@@ -23,33 +23,43 @@ pub fn description() -> utoipa::openapi::OpenApi {
     whole.info.version = env!("CARGO_PKG_VERSION").into();
     whole.merge(coordinator::openapi());
     whole.merge(agent::serve::openapi());
+    for (path, item) in &mut whole.paths.paths {
+        for (method, operation) in operations(item) {
+            // Handlers of several rooms have the same name; an operation's id has to be its own.
+            operation.operation_id = Some(operation_id(method, path));
+        }
+    }
     whole
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let PathItem { get, post, put, patch, delete, .. } = item;
+    let all = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// `get_agent_v1_shares_share_list` for `GET /agent/v1/shares/{share}/list`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>().join("_")
 }
 
 /// Prints the description, as OpenAPI or as Markdown.
 #[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub fn run(markdown: bool) -> Result<()> {
-    let api = description();
-    if markdown { print!("{}", to_markdown(&api)) } else { println!("{}", api.to_pretty_json()?) }
+    let mut api = description();
+    if markdown { print!("{}", to_markdown(&mut api)) } else { println!("{}", api.to_pretty_json()?) }
     Ok(())
 }
 
-fn to_markdown(api: &utoipa::openapi::OpenApi) -> String {
+fn to_markdown(api: &mut utoipa::openapi::OpenApi) -> String {
     let mut text = String::from(
         "# HTTP API\n\nWritten by `make api` from the code; the whole of it, with every shape, is `openapi.json` beside this page and \
          `/api/openapi.json` on a running machine.\n\nThe page reaches the device API (`/agent/v1/…`) through the gateway: \
          `/api/v1/devices/{device}/…` with the same tail.\n\n## Routes\n\n| | route | what it does | query |\n|---|---|---|---|\n",
     );
-    for (path, item) in &api.paths.paths {
-        let methods = [
-            ("GET", &item.get),
-            ("POST", &item.post),
-            ("PUT", &item.put),
-            ("PATCH", &item.patch),
-            ("DELETE", &item.delete),
-        ];
-        for (method, operation) in methods {
-            let Some(operation) = operation else { continue };
+    for (path, item) in &mut api.paths.paths {
+        for (method, operation) in operations(item) {
             let summary = operation.summary.as_deref().unwrap_or_default();
             // Writing to a String cannot fail.
             let _ = writeln!(text, "| {method} | `{path}` | {summary} | {} |", query_names(operation));
