@@ -38,7 +38,8 @@ export function formatSize(bytes: number, language: Language): string {
         maximumFractionDigits: digits,
       }),
   );
-  return format.format(value);
+  // As people write it; Intl has the SI's small k.
+  return format.format(value).replace('kB', 'KB');
 }
 
 /** `102418` → `102,418`. */
@@ -64,6 +65,7 @@ export function formatExactTime(moment: Date, language: Language): string {
 /** A moment as one would say it: `2 min ago`, `Today, 09:14`, `Yesterday`, `18 Nov`, `18 Nov 2025`. */
 export function formatTime(moment: Date, now: Date, language: Language): string {
   const age = now.getTime() - moment.getTime();
+  if (age >= 0 && age < MINUTE) return capital(relative(language, 0, 'second'));
   if (age >= 0 && age < HOUR) return relative(language, -Math.floor(age / MINUTE), 'minute');
   const days = daysBetween(moment, now);
   if (days === 0) return `${capital(relative(language, 0, 'day'))}, ${clock(moment, language)}`;
@@ -78,7 +80,7 @@ function daysBetween(from: Date, to: Date): number {
   return Math.round((midnight(to) - midnight(from)) / DAY);
 }
 
-function relative(language: Language, value: number, unit: 'minute' | 'day'): string {
+function relative(language: Language, value: number, unit: 'second' | 'minute' | 'day'): string {
   const style = unit === 'minute' ? 'short' : 'long';
   const make = () => new Intl.RelativeTimeFormat(language, { numeric: 'auto', style });
   return kept(`relative ${language} ${style}`, make).format(value, unit);
