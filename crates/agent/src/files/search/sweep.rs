@@ -54,6 +54,11 @@ pub(crate) fn rank(match_type: MatchType, distance: usize) -> u32 {
     (match_type as u32) << 16 | u32::try_from(distance).unwrap_or(0xffff).min(0xffff)
 }
 
+/// The rank of a name that comes near: by the letters between, then by its length.
+pub(crate) fn near_rank(between: u16, length: usize) -> u32 {
+    rank(MatchType::Fuzzy, usize::from(between.min(0xff)) << 8 | length.min(0xff))
+}
+
 /// The type of match that a rank begins with.
 pub(crate) const fn match_type(rank: u32) -> MatchType {
     match rank >> 16 {
@@ -153,9 +158,7 @@ impl<'t> Sweep<'t> {
         let finder = Finder::new(&rarest);
         let stretches = self.stretches(from, |_| Some(&finder));
         self.run(&stretches, &mut |folder, entry, name| match pattern.distance(name.folded) {
-            Some(distance) => {
-                each(Candidate { rank: rank(MatchType::Fuzzy, distance.into()), folder, entry })
-            }
+            Some(distance) => each(Candidate { rank: near_rank(distance, name.folded.len()), folder, entry }),
             None => ControlFlow::Continue(()),
         })
     }

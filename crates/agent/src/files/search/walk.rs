@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proto::RelPath;
-use proto::api::files::MatchType;
 
 use super::query::{Found, Query, Trail};
-use super::sweep::rank;
+use super::sweep::{near_rank, rank};
 use super::{Filter, Hit};
 use crate::files::index::scan::Desk;
 use crate::share::{Node, ShareRoot};
@@ -93,7 +92,7 @@ impl Walk {
             }
             let graded = match self.query.grade(place.found, &place.trail, &name) {
                 Some(grade) => Some(rank(grade, name.folded.len())),
-                None => self.query.fuzzy().and_then(|pattern| pattern.distance(name.folded)).map(near),
+                None => near(&self.query, name.folded),
             };
             if let Some(rank) = graded.filter(|_| self.filter.may_pass(node, name.folded)) {
                 hits.extend(self.filter.look(&self.gate, Hit { rank, path, entry: None }));
@@ -102,6 +101,6 @@ impl Walk {
     }
 }
 
-fn near(distance: u16) -> u32 {
-    rank(MatchType::Fuzzy, distance.into())
+fn near(query: &Query, name: &[u8]) -> Option<u32> {
+    query.fuzzy()?.distance(name).map(|between| near_rank(between, name.len()))
 }
