@@ -82,24 +82,30 @@ impl Scan<'_> {
     /// a folder that moved keeps its content.
     pub(crate) fn follow(&self, touched: impl IntoIterator<Item = (FolderId, Touched)>) {
         let mut desk = Desk::new();
-        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        let mut all = Changes::default();
         for (folder, touched) in touched {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let changes = match touched {
+            all.extend(match touched {
                 Touched::All => self.visit(folder, &mut desk, true),
                 Touched::Names(names) => self.look_at(folder, names.iter().map(AsRef::as_ref)),
-            };
-            new.extend(changes.new);
-            gone.extend(changes.gone);
+            });
         }
-        while let Some(folder) = new.pop() {
-            let changes = self.visit(folder, &mut desk, false);
-            new.extend(changes.new);
-            gone.extend(changes.gone);
+        self.enter(&mut all, &mut desk);
+        // Below a folder that moved, nothing was found before the move was seen.
+        for folder in std::mem::take(&mut all.missed) {
+            all.extend(self.visit(folder, &mut desk, true));
         }
-        self.forget(gone);
+        self.enter(&mut all, &mut desk);
+        self.forget(all.gone);
+    }
+
+    /// Reads what is new, and what is new in that.
+    fn enter(&self, all: &mut Changes, desk: &mut Desk) {
+        while let Some(folder) = all.new.pop() {
+            all.extend(self.visit(folder, desk, false));
+        }
     }
 
     fn forget(&self, gone: Vec<FolderId>) {
@@ -111,15 +117,18 @@ impl Scan<'_> {
 
     /// Reads one folder, if it changed since the last time or must be read anyway.
     fn visit(&self, folder: FolderId, desk: &mut Desk, anyway: bool) -> Changes {
-        let Some(path) = self.tree.read().path(folder) else { return Changes::default() };
+        let Some(path) = self.tree.read().path(folder) else { return Changes::missed(folder) };
         let open = match self.gate.open_folder(&path) {
             Ok(open) => open,
             // Its parent will tell.
             Err(FilesError::NotFound | FilesError::NotFolder | FilesError::Busy) => {
-                return Changes::default();
+                return Changes::missed(folder);
             }
             Err(_) => return self.put(folder, desk.nothing(), 0),
         };
+        if !self.is_it(folder, &open) {
+            return Changes::missed(folder);
+        }
         let folder = self.watched(folder, &open);
         let state = open.stat.ctime_ns;
         if !anyway && self.tree.read().folders[folder as usize].read_at == state {
@@ -141,6 +150,12 @@ impl Scan<'_> {
             return Changes::default();
         }
         tree.replace(folder, reading, state)
+    }
+
+    /// True if what was opened in a folder's place is that folder.
+    fn is_it(&self, folder: FolderId, open: &OpenFolder) -> bool {
+        let watch = self.tree.read().folders[folder as usize].watch;
+        watch == 0 || self.watch.is(watch, open)
     }
 
     /// Sees to it that a folder is watched. The number under which it is known from now on: that of a folder that
@@ -167,8 +182,11 @@ impl Scan<'_> {
     /// Looks up some names in a folder.
     fn look_at<'n>(&self, folder: FolderId, names: impl Iterator<Item = &'n CStr>) -> Changes {
         let mut changes = Changes::default();
-        let Some(path) = self.tree.read().path(folder) else { return changes };
-        let Ok(open) = self.gate.open_folder(&path) else { return changes };
+        let Some(path) = self.tree.read().path(folder) else { return Changes::missed(folder) };
+        let Ok(open) = self.gate.open_folder(&path) else { return Changes::missed(folder) };
+        if !self.is_it(folder, &open) {
+            return Changes::missed(folder);
+        }
         for name in names.filter(|name| !is_reserved(name.to_bytes())) {
             let found = open.stat_name(name).ok().map(|stat| (stat.node, stat.ino));
             self.settle(folder, name.to_bytes(), found, &mut changes);

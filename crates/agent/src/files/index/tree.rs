@@ -73,6 +73,22 @@ pub(crate) struct Changes {
     pub(crate) new: Vec<FolderId>,
     /// Folders that are no longer here. They keep their content until [`Tree::remove`], since they may turn up elsewhere.
     pub(crate) gone: Vec<FolderId>,
+    /// Folders that were not found where they were thought to be: to be read when all that moved is in its new place.
+    pub(crate) missed: Vec<FolderId>,
+}
+
+impl Changes {
+    /// Nothing, but for a folder that was not found.
+    pub(crate) fn missed(folder: FolderId) -> Self {
+        Self { missed: vec![folder], ..Self::default() }
+    }
+
+    /// Takes in others.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.new.extend(other.new);
+        self.gone.extend(other.gone);
+        self.missed.extend(other.missed);
+    }
 }
 
 /// All names of a share.

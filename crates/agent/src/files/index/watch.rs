@@ -105,19 +105,24 @@ impl Watch {
     /// disk, seen in another place.
     pub(crate) fn add(&self, folder: &OpenFolder, id: FolderId) -> Option<(i32, Option<FolderId>)> {
         let inotify = self.inotify.as_ref()?;
-        let flags = WatchFlags::CREATE
-            | WatchFlags::DELETE
-            | WatchFlags::MOVE
-            | WatchFlags::ONLYDIR
-            | WatchFlags::EXCL_UNLINK;
-        // The kernel takes a path only; this one names the open handle.
-        match inotify::add_watch(inotify, format!("/proc/self/fd/{}", folder.dir.as_raw_fd()), flags) {
+        match inotify::add_watch(inotify, place(folder), watched_for()) {
             Ok(watch) => Some((watch, self.folders.lock().insert(watch, id).filter(|old| *old != id))),
             Err(errno) => {
                 *self.refused.lock() = Some(errno);
                 None
             }
         }
+    }
+
+    /// True if this is the folder that is watched so. The tree may be behind the disk, and another folder be in its
+    /// place.
+    pub(crate) fn is(&self, watch: i32, folder: &OpenFolder) -> bool {
+        let Some(inotify) = &self.inotify else { return true };
+        let Ok(found) = inotify::add_watch(inotify, place(folder), watched_for()) else { return true };
+        if found != watch && !self.folders.lock().contains_key(&found) {
+            let _ = inotify::remove_watch(inotify, found);
+        }
+        found == watch
     }
 
     /// Says that a watch belongs to this folder.
@@ -167,4 +172,14 @@ impl Watch {
         }
         any
     }
+}
+
+/// The kernel takes a path only; this one names the open handle.
+fn place(folder: &OpenFolder) -> String {
+    format!("/proc/self/fd/{}", folder.dir.as_raw_fd())
+}
+
+/// What changes the names in a folder.
+fn watched_for() -> WatchFlags {
+    WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::ONLYDIR | WatchFlags::EXCL_UNLINK
 }

@@ -274,15 +274,20 @@ impl Line {
 
 fn name_order(tree: &Tree, a: &Candidate, b: &Candidate) -> Ordering {
     let (left, right) = (tree.names().name(a.entry), tree.names().name(b.entry));
-    left.folded.cmp(right.folded).then_with(|| a.entry.cmp(&b.entry))
+    left.folded.cmp(right.folded).then_with(|| left.original().cmp(&right.original()))
 }
 
 fn place_order(tree: &Tree, a: (&[FolderId], &Candidate), b: (&[FolderId], &Candidate)) -> Ordering {
     let shared = a.0.iter().zip(b.0).take_while(|(a, b)| a == b).count();
-    let step = |(line, candidate): (&[FolderId], &Candidate)| match line.get(shared) {
-        Some(folder) => tree.folder_name(*folder).map_or(&[][..], |name| name.folded),
-        None => tree.names().name(candidate.entry).folded,
+    let step = |(line, candidate): (&[FolderId], &Candidate)| {
+        line.get(shared)
+            .and_then(|folder| tree.folder_name(*folder))
+            .unwrap_or_else(|| tree.names().name(candidate.entry))
     };
+    let (left, right) = (step(a), step(b));
+    // Names that differ by capitals only are still two names: else the order would run in circles.
     // Of a folder and what is in it, the folder comes first.
-    step(a).cmp(step(b)).then_with(|| a.0.len().cmp(&b.0.len())).then_with(|| a.1.entry.cmp(&b.1.entry))
+    (left.folded.cmp(right.folded))
+        .then_with(|| left.original().cmp(&right.original()))
+        .then_with(|| a.0.len().cmp(&b.0.len()))
 }
