@@ -22,7 +22,7 @@ test('an open connection offers privacy first, then looks and downloads only', a
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('link', { name: 'Settings' }).first().click();
   await expect(page.getByText('you can look and download only').first()).toBeVisible();
-  await expect(page.getByText('settings can be read but not changed')).toBeVisible();
+  await expect(page.getByText('Settings are shown and changed on private connections only')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Add a folder' })).toHaveCount(0);
   await page.context().close();
 });

@@ -454,7 +454,7 @@ export const en = {
   settings: {
     title: 'Settings',
     saved: 'Saved',
-    readOnly: 'This connection is not private, so settings can be read but not changed.',
+    readOnly: 'Settings are shown and changed on private connections only.',
     machine: {
       title: 'This machine',
       name: 'Name',

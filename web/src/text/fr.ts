@@ -453,7 +453,7 @@ export const fr: Words = {
   settings: {
     title: 'Réglages',
     saved: 'Enregistré',
-    readOnly: 'Cette connexion n’est pas privée : les réglages peuvent être lus, pas changés.',
+    readOnly: 'Les réglages ne se voient et ne se changent que sur une connexion privée.',
     machine: {
       title: 'Cette machine',
       name: 'Nom',
