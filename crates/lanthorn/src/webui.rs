@@ -92,13 +92,13 @@ fn page() -> Response<Body> {
     answer
 }
 
-/// What the page may do: only its own scripts, only its own origin, no HTML from strings but through two policies.
+/// What the page may do: only its own scripts, only its own origin, no HTML from strings but through two named policies.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' blob: data:; \
          media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
-         frame-src 'self' blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; \
-         require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-worker app-markdown dompurify"
+         frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; \
+         require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-worker"
     )
 }
 
