@@ -349,10 +349,11 @@ export const fr: Words = {
     ended: 'Vous avez été déconnecté : la session a pris fin ou est restée trop longtemps inactive.',
     wait: (time) => `Trop de codes PIN erronés. Vous pourrez réessayer dans ${time}.`,
     again: 'Vous pouvez réessayer maintenant.',
-    lockedTitle: 'Verrouillé pour le moment',
-    locked: (time) => `Il y a eu trop de codes PIN erronés : ce navigateur doit attendre ${time}.`,
+    lockedTitle: 'Verrouillé pour les nouveaux navigateurs',
+    locked: (time) =>
+      `Il y a eu trop de codes PIN erronés. Les navigateurs inconnus de cette machine doivent attendre ${time}.`,
     lockedHow:
-      'Pour entrer plus tôt, utilisez un autre navigateur déjà connecté ici, ou ouvrez Lanthorn sur la machine elle-même.',
+      'Pour entrer plus tôt, utilisez un navigateur déjà connecté ici, ou ouvrez Lanthorn sur la machine elle-même.',
     readOnly: 'Cette connexion n’est pas privée : consultation et téléchargement seulement.',
     makePrivate: 'La rendre privée',
     setDone: 'Votre code PIN est fixé. Connectez-vous avec lui.',
@@ -453,7 +454,7 @@ export const fr: Words = {
   settings: {
     title: 'Réglages',
     saved: 'Enregistré',
-    readOnly: 'Les réglages ne se voient et ne se changent que sur une connexion privée.',
+    readOnly: 'Cette connexion n’est pas privée : les réglages peuvent être lus, pas changés.',
     machine: {
       title: 'Cette machine',
       name: 'Nom',

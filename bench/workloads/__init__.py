@@ -1,0 +1,15 @@
+"""The workloads, in the order in which they run. Each takes the run and gives its tables."""
+
+from . import big_file, folder, footprint, index, ranges, search, small_files, stalled, thumbnail
+
+WORKLOADS = {
+    "big-file": big_file.run,
+    "stalled": stalled.run,
+    "ranges": ranges.run,
+    "small-files": small_files.run,
+    "folder": folder.run,
+    "search": search.run,
+    "index": index.run,
+    "thumbnail": thumbnail.run,
+    "footprint": footprint.run,
+}
