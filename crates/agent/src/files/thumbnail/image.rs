@@ -5,7 +5,7 @@
 //! before anything is allocated, and a decoder that takes too long finds that its input has ended.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
 use fast_image_resize as fir;
@@ -258,35 +258,24 @@ fn resize(picture: DynamicImage, (width, height): (u32, u32)) -> Result<DynamicI
 
 /// A file that ends early for a decoder that takes too long over it.
 struct Patient<'a> {
-    file: BufReader<io::Take<&'a File>>,
+    file: io::Take<&'a File>,
     ends: Instant,
 }
 
 impl<'a> Patient<'a> {
-    fn new(file: &'a File) -> Self {
-        let file = BufReader::with_capacity(BUFFER, file.take(MAX_FILE));
-        Self { file, ends: Instant::now() + MAX_TIME }
+    /// Buffered on the outside: decoders ask byte by byte, and only the buffer's own reader makes that cheap.
+    fn new(file: &'a File) -> BufReader<Self> {
+        let patient = Self { file: file.take(MAX_FILE), ends: Instant::now() + MAX_TIME };
+        BufReader::with_capacity(BUFFER, patient)
     }
 }
 
 impl Read for Patient<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(buffer)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-impl BufRead for Patient<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.file.buffer().is_empty() && Instant::now() > self.ends {
+        if Instant::now() > self.ends {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        self.file.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.file.consume(amount);
+        self.file.read(buffer)
     }
 }
 
