@@ -17,7 +17,7 @@ pub mod keyfile;
 mod settings;
 mod store;
 
-pub use authority::{AuthorityError, OwnCertificate};
+pub use authority::{AuthorityError, OwnCertificate, page_tls};
 pub use clock::{Clock, SystemClock};
 pub use coordinator::{Config, Coordinator, OpenError};
 pub use gateway::{HttpLink, Link, LinkError, RouterLink};

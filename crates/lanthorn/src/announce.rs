@@ -31,7 +31,8 @@ impl Announcement<'_> {
 
     /// The addresses for other machines, the likeliest first.
     pub fn lan_urls(&self) -> Vec<String> {
-        let addresses = if self.bound.ip().is_unspecified() { lan_addresses() } else { vec![self.bound.ip()] };
+        let addresses =
+            if self.bound.ip().is_unspecified() { lan_addresses() } else { vec![self.bound.ip()] };
         let others = addresses.into_iter().filter(|ip| !ip.is_loopback());
         others.map(|ip| format!("http://{}:{}", url_host(ip), self.bound.port())).collect()
     }
@@ -49,10 +50,15 @@ impl Announcement<'_> {
             println!("  On the network    {url}");
         }
         if let Some(code) = &self.setup_code {
-            println!("\n  Setup code        {code}\n  Setup asks for it when you open the page on another machine.");
+            println!(
+                "\n  Setup code        {code}\n  Setup asks for it when you open the page on another machine."
+            );
         }
         if let Some(qr) = lan.first().and_then(|url| QrCode::new(url).ok()) {
-            println!("\n{}", qr.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build());
+            println!(
+                "\n{}",
+                qr.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build()
+            );
         }
         println!("\n  Ctrl-C stops Lanthorn.");
     }
@@ -61,7 +67,8 @@ impl Announcement<'_> {
 /// This machine's addresses that others may reach, private IPv4 first: those are what a household types.
 fn lan_addresses() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(is_reachable).collect();
+    let mut addresses: Vec<IpAddr> =
+        interfaces.iter().map(if_addrs::Interface::ip).filter(is_reachable).collect();
     addresses.sort_by_key(|ip| match ip {
         IpAddr::V4(v4) => (!v4.is_private(), v4.octets()[0] != 192),
         IpAddr::V6(_) => (true, true),
@@ -87,7 +94,9 @@ fn url_host(ip: IpAddr) -> String {
 /// Opens the browser if this machine has a screen. Failing to is no error: the address is on the terminal.
 pub fn open_browser(url: &str) {
     let has_screen = cfg!(any(windows, target_os = "macos"))
-        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
     if !has_screen {
         return;
     }

@@ -1,11 +1,12 @@
 //! What the settings mean: every default and every range, in one place. No Option is left that must be set later.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use agent::MediaConfig;
 use anyhow::{Result, bail, ensure};
+use coordinator::OwnCertificate;
 
 use crate::paths::{self, Homes};
 use crate::settings::{self, Settings};
@@ -48,8 +49,6 @@ pub struct Config {
     pub typed: Settings,
     /// What was typed over what the file says.
     pub settings: Settings,
-    /// The address to listen on.
-    pub host: IpAddr,
     /// What this machine is called.
     pub device_name: String,
     /// The folder that setup proposes.
@@ -60,14 +59,30 @@ pub struct Config {
     pub session_idle: Duration,
     /// True if people may look and download over plain HTTP.
     pub allow_open: bool,
-    /// A certificate of the owner's own, with its key.
-    pub own_certificate: Option<(PathBuf, PathBuf)>,
     /// Limits of thumbnails and transcodes.
     pub media: MediaConfig,
     /// Where a lone page finds the coordinator.
     pub coordinator_url: String,
     /// Where a lone coordinator finds the agent.
     pub agent_url: String,
+}
+
+impl Config {
+    /// The owner's own certificate, in place of one from the machine's authority.
+    pub fn own_certificate(&self) -> Option<OwnCertificate> {
+        let (chain, key) = self.settings.certificate.clone().zip(self.settings.private_key.clone())?;
+        Some(OwnCertificate { chain, key })
+    }
+
+    /// The address a role listens on where none was asked for. A lone agent has no TLS of its own and serves this
+    /// machine's coordinator only.
+    pub fn host(&self, role: Role) -> IpAddr {
+        let otherwise = match role {
+            Role::Agent => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        self.settings.host.unwrap_or(otherwise)
+    }
 }
 
 /// The settings file that these flags and variables point at.
@@ -95,13 +110,11 @@ pub fn resolve(typed: &Settings) -> Result<Config> {
         homes,
         typed: typed.clone(),
         media: media(&settings),
-        host: settings.host.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
         device_name: settings.device_name.clone().unwrap_or_else(host_name),
         folder: settings.folder.clone().unwrap_or(home),
         open_browser: !settings.no_browser.unwrap_or(false),
         session_idle: Duration::from_secs(settings.session_idle_seconds.unwrap_or(SESSION_IDLE_SECONDS)),
         allow_open: settings.allow_open.unwrap_or(true),
-        own_certificate: settings.certificate.clone().zip(settings.private_key.clone()),
         coordinator_url: settings.coordinator_url.clone().unwrap_or_else(|| local_url(Role::Coordinator)),
         agent_url: settings.agent_url.clone().unwrap_or_else(|| local_url(Role::Agent)),
         settings,
@@ -113,10 +126,14 @@ fn media(settings: &Settings) -> MediaConfig {
     let otherwise = MediaConfig::default();
     MediaConfig {
         thumbnail_dir: settings.thumbnail_cache_dir.clone(),
-        thumbnail_unused: settings.thumbnail_cache_ttl_seconds.map_or(otherwise.thumbnail_unused, Duration::from_secs),
+        thumbnail_unused: settings
+            .thumbnail_cache_ttl_seconds
+            .map_or(otherwise.thumbnail_unused, Duration::from_secs),
         thumbnail_bytes: settings.thumbnail_cache_max_mb.map_or(otherwise.thumbnail_bytes, |mib| mib << 20),
         thumbnail_jobs: settings.thumbnail_max_concurrent.unwrap_or(otherwise.thumbnail_jobs),
-        thumbnail_wait: settings.thumbnail_acquire_timeout_ms.map_or(otherwise.thumbnail_wait, Duration::from_millis),
+        thumbnail_wait: settings
+            .thumbnail_acquire_timeout_ms
+            .map_or(otherwise.thumbnail_wait, Duration::from_millis),
         video_thumbnails: settings.enable_video_thumbnails.unwrap_or(otherwise.video_thumbnails),
         ffmpeg: settings.ffmpeg_bin.clone(),
         transcodes: settings.max_transcodes.unwrap_or(otherwise.transcodes),
@@ -129,9 +146,16 @@ fn local_url(role: Role) -> String {
 
 /// Fails with the name of the first setting that is out of its range.
 pub fn check_ranges(settings: &Settings) -> Result<()> {
-    fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: Option<T>, low: T, high: T) -> Result<()> {
+    fn within<T: PartialOrd + std::fmt::Display>(
+        name: &str,
+        value: Option<T>,
+        low: T,
+        high: T,
+    ) -> Result<()> {
         match value {
-            Some(value) if value < low || value > high => bail!("{name} must be from {low} to {high}, not {value}"),
+            Some(value) if value < low || value > high => {
+                bail!("{name} must be from {low} to {high}, not {value}")
+            }
             _ => Ok(()),
         }
     }
@@ -142,7 +166,9 @@ pub fn check_ranges(settings: &Settings) -> Result<()> {
     within("thumbnail_acquire_timeout_ms", settings.thumbnail_acquire_timeout_ms, 20, 60_000)?;
     within("max_transcodes", settings.max_transcodes, 1, 64)?;
     if let Some(name) = &settings.device_name {
-        let good = !name.trim().is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control);
+        let good = !name.trim().is_empty()
+            && name.chars().count() <= MAX_NAME_CHARS
+            && !name.chars().any(char::is_control);
         ensure!(good, "device_name must have 1 to {MAX_NAME_CHARS} characters and no control characters");
     }
     ensure!(

@@ -24,7 +24,7 @@ pub struct Listening {
 /// Listens on the port that was asked for, or on the role's own or the next free one.
 pub fn listen(config: &Config, role: Role) -> Result<Listening> {
     if let Some(port) = config.settings.port {
-        let listener = bind(config.host, port).with_context(|| match owner_of(port) {
+        let listener = bind(config.host(role), port).with_context(|| match owner_of(port) {
             Some(owner) => format!("port {port} is taken by {owner}"),
             None => format!("port {port} cannot be listened on"),
         })?;
@@ -32,7 +32,7 @@ pub fn listen(config: &Config, role: Role) -> Result<Listening> {
     }
     let wanted = role.default_port();
     for port in wanted..wanted + TRIES {
-        match bind(config.host, port) {
+        match bind(config.host(role), port) {
             Ok(listener) => {
                 let notice = (port != wanted).then(|| taken(wanted, port));
                 return Ok(Listening { listener, notice });
@@ -52,7 +52,9 @@ fn taken(wanted: u16, port: u16) -> String {
 /// Binds both IPv6 and IPv4 where the host is "all addresses", IPv4 alone where there is no IPv6.
 fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
     match bind_one(host, port) {
-        Err(error) if host == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && error.kind() != io::ErrorKind::AddrInUse => {
+        Err(error)
+            if host == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && error.kind() != io::ErrorKind::AddrInUse =>
+        {
             bind_one(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
         }
         bound => bound,
@@ -81,12 +83,16 @@ fn owner_of(port: u16) -> Option<String> {
     })?;
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit)).find_map(|process| {
-        let open = fs::read_dir(process.path().join("fd")).ok()?;
-        let holds = open.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket.as_str()));
-        let name = holds.then(|| fs::read_to_string(process.path().join("comm")).ok()).flatten()?;
-        Some(format!("{} (process {})", name.trim(), process.file_name().to_string_lossy()))
-    })
+    processes.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit)).find_map(
+        |process| {
+            let open = fs::read_dir(process.path().join("fd")).ok()?;
+            let holds = open
+                .flatten()
+                .any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket.as_str()));
+            let name = holds.then(|| fs::read_to_string(process.path().join("comm")).ok()).flatten()?;
+            Some(format!("{} (process {})", name.trim(), process.file_name().to_string_lossy()))
+        },
+    )
 }
 
 /// The socket's inode, if this line of `/proc/net/tcp` is a listener (state 0A) on `port`.

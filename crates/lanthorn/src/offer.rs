@@ -59,7 +59,8 @@ pub async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>) {
         let agent = Arc::clone(&agent);
         let before = std::mem::take(&mut offered);
         // Opening a share waits for a disk.
-        offered = tokio::task::spawn_blocking(move || apply(&agent, before, shares)).await.unwrap_or_default();
+        offered =
+            tokio::task::spawn_blocking(move || apply(&agent, before, shares)).await.unwrap_or_default();
         if offers.changed().await.is_err() {
             return;
         }

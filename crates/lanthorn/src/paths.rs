@@ -28,7 +28,11 @@ pub fn homes() -> Result<Homes> {
     if cfg!(target_os = "macos") {
         let library = home()?.join("Library");
         let support = library.join("Application Support/Lanthorn");
-        return Ok(Homes { settings: support.clone(), state: support, cache: library.join("Caches/Lanthorn") });
+        return Ok(Homes {
+            settings: support.clone(),
+            state: support,
+            cache: library.join("Caches/Lanthorn"),
+        });
     }
     // An XDG variable counts only if absolute (XDG Base Directory Specification).
     let xdg = |name: &str, otherwise: &str| -> Result<PathBuf> {

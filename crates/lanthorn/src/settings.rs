@@ -33,7 +33,7 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_CACHE_DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_dir: Option<PathBuf>,
-    /// The address to listen on; all of them by default.
+    /// The address to listen on; all of them by default, for a lone agent this machine's own only.
     #[arg(long, global = true, value_name = "ADDRESS", env = "LANTHORN_HOST")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<IpAddr>,
@@ -150,7 +150,10 @@ pub fn read(path: &Path) -> Result<Settings> {
 }
 
 /// Changes entries of `settings.json` (`None` removes one), after checking that the whole still makes sense.
-pub fn write_entries<'a>(path: &Path, changes: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Result<()> {
+pub fn write_entries<'a>(
+    path: &Path,
+    changes: impl IntoIterator<Item = (&'a str, Option<Value>)>,
+) -> Result<()> {
     let mut entries = read(path)?.entries()?;
     let mut names = Vec::new();
     for (key, value) in changes {
@@ -200,10 +203,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("x/settings.json");
         write_entries(&path, [("device_name", Some("Attic".into()))]).unwrap();
-        for (key, value) in [("port", Value::from("x")), ("colour", Value::from(1)), ("session_idle_seconds", Value::from(5))] {
+        for (key, value) in
+            [("port", Value::from("x")), ("colour", Value::from(1)), ("session_idle_seconds", Value::from(5))]
+        {
             assert!(write_entries(&path, [(key, Some(value))]).is_err(), "{key}");
         }
-        assert_eq!(read(&path).unwrap(), Settings { device_name: Some("Attic".into()), ..Settings::default() });
+        assert_eq!(
+            read(&path).unwrap(),
+            Settings { device_name: Some("Attic".into()), ..Settings::default() }
+        );
         write_entries(&path, [("device_name", None)]).unwrap();
         assert_eq!(read(&path).unwrap(), Settings::default());
     }

@@ -27,7 +27,9 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response<Bod
     match asset(path, &headers) {
         Some(answer) => answer,
         // A name with an ending is a file that is not there; anything else is an address inside the page.
-        None if path.rsplit('/').next().is_some_and(|name| name.contains('.')) && !path.starts_with("files/") => {
+        None if path.rsplit('/').next().is_some_and(|name| name.contains('.'))
+            && !path.starts_with("files/") =>
+        {
             StatusCode::NOT_FOUND.into_response()
         }
         None => page(),
@@ -60,7 +62,8 @@ fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
 }
 
 fn accepts(headers: &HeaderMap, coding: &str) -> bool {
-    let offered = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let offered =
+        headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     offered.split(',').any(|part| {
         let mut words = part.split(';').map(str::trim);
         words.next() == Some(coding) && !words.any(|weight| weight == "q=0")
@@ -89,18 +92,19 @@ fn page() -> Response<Body> {
     answer
 }
 
-/// What the page may do: only its own scripts, only its own origin, no HTML from strings but through two policies.
+/// What the page may do: only its own scripts, only its own origin, no HTML from strings but through two named policies.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' blob: data:; \
          media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
-         frame-src 'self' blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; \
-         require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-worker app-markdown dompurify"
+         frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; \
+         require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-worker"
     )
 }
 
 fn not_built() -> Response<Body> {
-    let text = "This Lanthorn was built without its page.\n\nRun `make web` in the checkout and build again.\n";
+    let text =
+        "This Lanthorn was built without its page.\n\nRun `make web` in the checkout and build again.\n";
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
@@ -134,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_coding_is_used_only_if_the_browser_takes_it() {
-        for (offered, taken) in [("gzip, br", true), ("br;q=0", false), ("br;q=0.5", true), ("", false), ("brotli", false)] {
+        for (offered, taken) in
+            [("gzip, br", true), ("br;q=0", false), ("br;q=0.5", true), ("", false), ("brotli", false)]
+        {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(offered).unwrap());
             assert_eq!(accepts(&headers, "br"), taken, "{offered}");

@@ -58,7 +58,10 @@ pub trait Handler<B>:
 }
 
 impl<B, S> Handler<B> for S where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
 {
 }
 
@@ -169,7 +172,10 @@ impl Doors {
             #[cfg(target_os = "linux")]
             let stream = LaneIo::new(stream, lane.clone());
             #[cfg(not(target_os = "linux"))]
-            let (stream, lane) = (stream, { drop(lane); None });
+            let (stream, lane) = (stream, {
+                drop(lane);
+                None
+            });
             #[cfg(target_os = "linux")]
             let lane = Some(lane);
             return self.converse(stream, connection(false), lane, handler).await;
@@ -204,7 +210,10 @@ impl Doors {
             ended = conversation.as_mut() => return ended.map_err(io::Error::other),
             () = self.shutdown.cancelled() => conversation.as_mut().graceful_shutdown(),
         }
-        tokio::time::timeout(DRAIN_DEADLINE, conversation).await.map_err(io::Error::other)?.map_err(io::Error::other)
+        tokio::time::timeout(DRAIN_DEADLINE, conversation)
+            .await
+            .map_err(io::Error::other)?
+            .map_err(io::Error::other)
     }
 }
 
@@ -368,7 +377,8 @@ mod tests {
 
     fn hello() -> impl Handler<Full<Bytes>> + Sync {
         tower::service_fn(|request: Request<Incoming>| async move {
-            let connection = request.extensions().get::<Connection>().copied().expect("every request has one");
+            let connection =
+                request.extensions().get::<Connection>().copied().expect("every request has one");
             let lane = request.extensions().get::<Lane>().is_some();
             let text = format!("encrypted={} lane={lane}", connection.encrypted);
             Ok(Response::new(Full::new(Bytes::from(text))))
@@ -386,11 +396,12 @@ mod tests {
             .unwrap();
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
-        let client = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let client =
+            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         (Arc::new(server), tokio_rustls::TlsConnector::from(Arc::new(client)))
     }
 

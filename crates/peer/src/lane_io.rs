@@ -61,7 +61,12 @@ impl LaneIo {
         }
     }
 
-    fn poll_send(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>], flags: SendFlags) -> Poll<io::Result<usize>> {
+    fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+        flags: SendFlags,
+    ) -> Poll<io::Result<usize>> {
         self.poll_io(cx, || {
             Ok(rustix::net::sendmsg(&self.stream, slices, &mut SendAncillaryBuffer::default(), flags)?)
         })
@@ -89,7 +94,11 @@ impl LaneIo {
 }
 
 impl AsyncRead for LaneIo {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

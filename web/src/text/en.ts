@@ -350,11 +350,10 @@ export const en = {
     ended: 'You were signed out: the session ended or was idle too long.',
     wait: (time: string) => `Too many wrong PINs. You can try again in ${time}.`,
     again: 'You can try again now.',
-    lockedTitle: 'Locked for new browsers',
-    locked: (time: string) =>
-      `There were too many wrong PINs. Browsers this machine does not know must wait ${time}.`,
+    lockedTitle: 'Locked for now',
+    locked: (time: string) => `There were too many wrong PINs, so this browser has to wait ${time}.`,
     lockedHow:
-      'To get in sooner, use a browser that was signed in here before, or open Lanthorn on the machine itself.',
+      'To get in sooner, use another browser that was signed in here before, or open Lanthorn on the machine itself.',
     readOnly: 'This connection is not private: you can look and download only.',
     makePrivate: 'Make it private',
     setDone: 'Your PIN is set. Sign in with it.',
@@ -455,7 +454,7 @@ export const en = {
   settings: {
     title: 'Settings',
     saved: 'Saved',
-    readOnly: 'This connection is not private, so settings can be read but not changed.',
+    readOnly: 'Settings are shown and changed on private connections only.',
     machine: {
       title: 'This machine',
       name: 'Name',

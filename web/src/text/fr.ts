@@ -349,11 +349,10 @@ export const fr: Words = {
     ended: 'Vous avez été déconnecté : la session a pris fin ou est restée trop longtemps inactive.',
     wait: (time) => `Trop de codes PIN erronés. Vous pourrez réessayer dans ${time}.`,
     again: 'Vous pouvez réessayer maintenant.',
-    lockedTitle: 'Verrouillé pour les nouveaux navigateurs',
-    locked: (time) =>
-      `Il y a eu trop de codes PIN erronés. Les navigateurs inconnus de cette machine doivent attendre ${time}.`,
+    lockedTitle: 'Verrouillé pour le moment',
+    locked: (time) => `Il y a eu trop de codes PIN erronés : ce navigateur doit attendre ${time}.`,
     lockedHow:
-      'Pour entrer plus tôt, utilisez un navigateur déjà connecté ici, ou ouvrez Lanthorn sur la machine elle-même.',
+      'Pour entrer plus tôt, utilisez un autre navigateur déjà connecté ici, ou ouvrez Lanthorn sur la machine elle-même.',
     readOnly: 'Cette connexion n’est pas privée : consultation et téléchargement seulement.',
     makePrivate: 'La rendre privée',
     setDone: 'Votre code PIN est fixé. Connectez-vous avec lui.',
@@ -454,7 +453,7 @@ export const fr: Words = {
   settings: {
     title: 'Réglages',
     saved: 'Enregistré',
-    readOnly: 'Cette connexion n’est pas privée : les réglages peuvent être lus, pas changés.',
+    readOnly: 'Les réglages ne se voient et ne se changent que sur une connexion privée.',
     machine: {
       title: 'Cette machine',
       name: 'Nom',

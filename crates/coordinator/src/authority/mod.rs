@@ -56,10 +56,16 @@ pub enum AuthorityError {
     /// The certificate and the key are not a pair, or of a kind that is not known here.
     #[error("the certificate and the key do not belong together")]
     Mismatch(#[source] rustls::Error),
+    /// The task that opens files was ended.
+    #[error("the start was interrupted")]
+    Interrupted,
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
 }
+
+/// How often a page in a process of its own looks at addresses and certificate.
+const FOLLOW_PERIOD: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Where the certificates come from.
 enum Source {
@@ -123,8 +129,9 @@ impl Authority {
                 if self.shown.read().leaf.as_ref().is_some_and(|leaf| leaf.serves(addresses, now)) {
                     return Ok(());
                 }
-                let leaf = Leaf::make(&self.dir, ca, &self.names, addresses, now)?;
-                tracing::info!("made a new certificate for this machine's addresses");
+                // Another process of this machine may have made it already.
+                let leaf = Leaf::open(&self.dir, ca, &self.names, addresses, now)?;
+                tracing::info!("showing a new certificate for this machine's addresses");
                 show(leaf.certified_key()?, Some(leaf))
             }
         };
@@ -144,6 +151,32 @@ impl Authority {
             Source::Own(_) => None,
         }
     }
+}
+
+/// The TLS side of a page that runs in a process of its own: shows the certificate of the coordinator with the same
+/// state folder, and follows it as long as the runtime lives.
+///
+/// # Errors
+/// [`AuthorityError`]: the certificates can be neither read nor made.
+pub async fn page_tls(
+    state_dir: PathBuf,
+    host_name: &str,
+    names: &[String],
+    own: Option<OwnCertificate>,
+) -> Result<Arc<ServerConfig>, AuthorityError> {
+    let names = HostNames::new(host_name, names);
+    let open = move || Authority::open(&state_dir, names, own, &own_addresses(), OffsetDateTime::now_utc());
+    let authority = tokio::task::spawn_blocking(open).await.map_err(|_| AuthorityError::Interrupted)??;
+    let tls = authority.tls();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(FOLLOW_PERIOD).await;
+            if let Err(error) = authority.refresh(&own_addresses(), OffsetDateTime::now_utc()) {
+                tracing::warn!(%error, "cannot renew the certificate; the old one stays in use");
+            }
+        }
+    });
+    Ok(tls)
 }
 
 fn show(key: CertifiedKey, leaf: Option<Leaf>) -> Shown {

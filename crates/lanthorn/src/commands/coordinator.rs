@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::{Json, Router};
-use coordinator::{Coordinator, HttpLink, OwnCertificate, SystemClock};
+use coordinator::{Coordinator, HttpLink, SystemClock};
 use proto::DeviceId;
 use proto::api::settings::Settings as PageSettings;
 use serde_json::json;
@@ -35,13 +35,18 @@ pub async fn run(config: Config) -> Result<Running> {
     let router = router.layer(axum::middleware::from_fn(move |request, next| {
         forwarded::unwrap_caller(key.clone(), request, next)
     }));
-    let running = Running::begin(&config, Role::Coordinator, router, Some(coordinator.tls()), coordinator.setup_code())?;
+    let running = Running::begin(
+        &config,
+        Role::Coordinator,
+        router,
+        Some(coordinator.tls()),
+        coordinator.setup_code(),
+    )?;
     Ok(running.at_end(async move { coordinator.close().await }))
 }
 
 /// Opens the coordinator with these settings.
 pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
-    let own = config.own_certificate.clone().map(|(chain, key)| OwnCertificate { chain, key });
     let opened = Coordinator::open(
         coordinator::Config {
             state_dir: config.homes.state.clone(),
@@ -55,7 +60,7 @@ pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
                 open_browser: config.open_browser,
             },
             default_folder: config.folder.clone(),
-            own_certificate: own,
+            own_certificate: config.own_certificate(),
             clock: Arc::new(SystemClock::default()),
         },
         Arc::new(SettingsFile::new(config)),

@@ -48,7 +48,11 @@ fn operation_id(method: &str, path: &str) -> String {
 #[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub fn run(markdown: bool) -> Result<()> {
     let mut api = description();
-    if markdown { print!("{}", to_markdown(&mut api)) } else { println!("{}", api.to_pretty_json()?) }
+    if markdown {
+        print!("{}", to_markdown(&mut api))
+    } else {
+        println!("{}", api.to_pretty_json()?)
+    }
     Ok(())
 }
 

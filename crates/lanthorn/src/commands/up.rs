@@ -20,6 +20,7 @@ pub async fn run(config: Config) -> Result<Running> {
     tokio::spawn(offer::follow(agent, offers));
     let router = Router::from(coordinator.router()).merge(data_plane).fallback(webui::serve);
     let router = coordinator.guard(control::with_description(router));
-    let running = Running::begin(&config, Role::All, router, Some(coordinator.tls()), coordinator.setup_code())?;
+    let running =
+        Running::begin(&config, Role::All, router, Some(coordinator.tls()), coordinator.setup_code())?;
     Ok(running.at_end(async move { coordinator.close().await }))
 }

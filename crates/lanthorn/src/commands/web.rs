@@ -6,7 +6,7 @@ use axum::routing::any_service;
 use tower::service_fn;
 
 use super::role::{Role, Running};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::forwarded::{ForwardKey, Forwarder};
 
 /// Starts the page.
@@ -18,5 +18,8 @@ pub async fn run(config: Config) -> Result<Running> {
         .route("/trust/{*rest}", pass_on.clone())
         .route("/health", pass_on)
         .fallback(crate::webui::serve);
-    Running::begin(&config, Role::Web, router, None, None)
+    let names = config.settings.names.as_deref().unwrap_or_default();
+    let state = config.homes.state.clone();
+    let tls = coordinator::page_tls(state, &config::host_name(), names, config.own_certificate()).await?;
+    Running::begin(&config, Role::Web, router, Some(tls), None)
 }

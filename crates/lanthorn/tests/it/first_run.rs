@@ -26,9 +26,10 @@ fn first_run_to_first_byte() {
 fn a_stranger_on_the_network_needs_the_code_from_the_terminal() {
     let world = World::new();
     let server = world.start();
-    let Some(mut stranger) = server.from_network() else { return no_network() };
+    let Some(mut stranger) = server.over_network() else { return no_network() };
     stranger.set_up(&world.shared()).expect_status(401);
-    let body = |code: &str| json!({ "code": code, "folder": world.shared(), "device_name": "Attic", "pin": PIN });
+    let body =
+        |code: &str| json!({ "code": code, "folder": world.shared(), "device_name": "Attic", "pin": PIN });
     let refused = stranger.post("/api/v1/setup", body("not-the-code-at-all")).expect_status(401);
     assert_eq!(refused.code(), "WRONG_SETUP_CODE");
     stranger.get("/api/v1/folders").expect_status(401);
@@ -41,7 +42,7 @@ fn a_stranger_on_the_network_needs_the_code_from_the_terminal() {
 fn forwarding_headers_make_nobody_local() {
     let world = World::new();
     let server = world.start();
-    let Some(mut stranger) = server.from_network() else { return no_network() };
+    let Some(mut stranger) = server.over_network() else { return no_network() };
     for header in ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Lanthorn-Forwarded"] {
         let status = stranger.get_with("/api/v1/status", &[(header, "127.0.0.1")]).expect_status(200).json();
         assert_eq!(status["privacy"], "open", "{header}");
@@ -51,7 +52,7 @@ fn forwarding_headers_make_nobody_local() {
 #[test]
 fn a_restart_keeps_the_session_and_the_lockout() {
     let (world, server, mut owner) = World::set_up();
-    let mut guesser = server.from_network().unwrap_or_else(|| server.local());
+    let mut guesser = server.over_network().unwrap_or_else(|| server.local());
     guesser.sign_in("000000").expect_status(401);
     let port = server.port.to_string();
     assert!(server.end().success());
@@ -64,7 +65,7 @@ fn a_restart_keeps_the_session_and_the_lockout() {
 fn an_open_connection_can_look_and_download_only() {
     let (world, server, _owner) = World::set_up();
     world.put("a.txt", "a");
-    let Some(mut guest) = server.from_network() else { return no_network() };
+    let Some(mut guest) = server.over_network() else { return no_network() };
     let me = guest.sign_in(PIN).expect_status(200).json();
     assert_eq!(me["read_only"], true);
     let share = guest.share();

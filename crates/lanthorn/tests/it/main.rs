@@ -1,6 +1,13 @@
 //! Lanthorn as its users meet it: the real binary, real files, real sockets. One file per capability.
 
-#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod config;
 mod files;

@@ -27,7 +27,8 @@ fn ctrl_c_ends_within_five_seconds_with_a_stalled_download() {
     let cookie = format!("{}={}", owner.cookies[0].0, owner.cookies[0].1);
     let cookie = owner.cookies.iter().fold(cookie, |all, (name, value)| format!("{all}; {name}={value}"));
     let host = owner.target.address;
-    write!(stalled, "GET {share}/stream?path=large.bin HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n").unwrap();
+    write!(stalled, "GET {share}/stream?path=large.bin HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n")
+        .unwrap();
     stalled.read_exact(&mut [0u8; 1024]).unwrap();
     let told = Instant::now();
     assert!(server.end().success());

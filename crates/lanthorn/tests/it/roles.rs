@@ -33,8 +33,14 @@ fn nobody_becomes_local_through_the_page() {
     let coordinator = world.start_with(["coordinator", "--port", "0"]);
     let coordinator_url = format!("http://127.0.0.1:{}", coordinator.port);
     let web = world.start_with(["web", "--port", "0", "--no-browser", "--coordinator-url", &coordinator_url]);
-    let Some(mut stranger) = web.from_network() else { return };
+    let Some(mut stranger) = web.over_network() else { return };
     let status = stranger.get("/api/v1/status").expect_status(200).json();
     assert_eq!(status["privacy"], "open");
     stranger.set_up(&world.shared()).expect_status(401);
+    let private = format!("https://{}/", stranger.target.address);
+    assert_eq!(
+        status["private_url"].as_str(),
+        Some(private.as_str()),
+        "the page's own port answers privately"
+    );
 }

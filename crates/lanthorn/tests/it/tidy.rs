@@ -24,7 +24,9 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn siblings_do_not_know_each_other() {
-    for (room, stranger) in [("agent", "coordinator::"), ("coordinator", "agent::"), ("proto", "tokio::"), ("peer", "agent::")] {
+    for (room, stranger) in
+        [("agent", "coordinator::"), ("coordinator", "agent::"), ("proto", "tokio::"), ("peer", "agent::")]
+    {
         for file in rust_files(&root().join("crates").join(room).join("src")) {
             let text = fs::read_to_string(&file).unwrap();
             let uses = text.lines().any(|line| line.trim_start().starts_with(&format!("use {stranger}")));
@@ -59,6 +61,9 @@ fn the_description_of_the_api_is_current() {
     for (args, kept) in [(&["openapi"][..], "openapi.json"), (&["openapi", "--markdown"], "http-api.md")] {
         let output = World::new().lanthorn(args).output().unwrap();
         let on_disk = fs::read_to_string(root().join("docs").join(kept)).unwrap();
-        assert!(String::from_utf8_lossy(&output.stdout) == on_disk, "docs/{kept} is out of date; run `make api`");
+        assert!(
+            String::from_utf8_lossy(&output.stdout) == on_disk,
+            "docs/{kept} is out of date; run `make api`"
+        );
     }
 }

@@ -199,7 +199,7 @@ impl Keeper {
                 (compared, took) = (Instant::now(), begun.elapsed());
                 self.save();
             } else if !news.is_empty() {
-                self.scan().follow(news.touched);
+                self.scan().follow(news);
                 self.settled();
             }
         }

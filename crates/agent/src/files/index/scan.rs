@@ -13,7 +13,7 @@ use proto::path::is_reserved;
 use rustix::fs::{FileType, RawDir};
 
 use super::tree::{Changes, FolderId, Reading, Tree};
-use super::watch::{Touched, Watch};
+use super::watch::{News, Touched, Watch};
 use crate::files::FilesError;
 use crate::share::{Node, OpenFolder, ShareRoot};
 
@@ -80,10 +80,10 @@ impl Scan<'_> {
 
     /// Looks at what was touched in some folders. Everything new is in before anything gone is forgotten, so that
     /// a folder that moved keeps its content.
-    pub(crate) fn follow(&self, touched: impl IntoIterator<Item = (FolderId, Touched)>) {
+    pub(crate) fn follow(&self, news: News) {
         let mut desk = Desk::new();
-        let mut all = Changes::default();
-        for (folder, touched) in touched {
+        let mut all = Changes { missed: self.unwatched(&news.ended), ..Changes::default() };
+        for (folder, touched) in news.touched {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
@@ -99,6 +99,20 @@ impl Scan<'_> {
         }
         self.enter(&mut all, &mut desk);
         self.forget(all.gone);
+    }
+
+    /// The folders whose watch ended. What is in their place, if anything, is watched anew when it is read.
+    fn unwatched(&self, ended: &[(i32, FolderId)]) -> Vec<FolderId> {
+        let mut tree = self.tree.write();
+        let mut folders = Vec::new();
+        for (watch, folder) in ended {
+            let known = &mut tree.folders[*folder as usize].watch;
+            if *known == *watch {
+                *known = 0;
+                folders.push(*folder);
+            }
+        }
+        folders
     }
 
     /// Reads what is new, and what is new in that.

@@ -47,6 +47,8 @@ pub(crate) enum Touched {
 pub(crate) struct News {
     /// By folder.
     pub(crate) touched: HashMap<FolderId, Touched>,
+    /// Watches that ended, since their folder was deleted: another may be in its place, even with its number on disk.
+    pub(crate) ended: Vec<(i32, FolderId)>,
     /// True if events were lost.
     pub(crate) lost: bool,
 }
@@ -71,7 +73,7 @@ impl Bell {
 impl News {
     /// True if nothing happened.
     pub(crate) fn is_empty(&self) -> bool {
-        self.touched.is_empty() && !self.lost
+        self.touched.is_empty() && self.ended.is_empty() && !self.lost
     }
 
     fn add(&mut self, folder: FolderId, name: &CStr) {
@@ -163,7 +165,8 @@ impl Watch {
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 news.lost = true;
             } else if event.events().contains(ReadFlags::IGNORED) {
-                self.folders.lock().remove(&event.wd());
+                let folder = self.folders.lock().remove(&event.wd());
+                news.ended.extend(folder.map(|folder| (event.wd(), folder)));
             } else if let Some(name) = event.file_name()
                 && let Some(folder) = self.folders.lock().get(&event.wd()).copied()
             {

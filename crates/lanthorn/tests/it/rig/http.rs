@@ -75,7 +75,8 @@ fn connect(target: &Target) -> Box<dyn Stream> {
 fn read_answer(stream: &mut BufReader<Box<dyn Stream>>, head_only: bool) -> Answer {
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
-    let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("no status: {line:?}"));
+    let status =
+        line.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("no status: {line:?}"));
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();

@@ -52,7 +52,11 @@ impl World {
     /// The binary, in this world's home and nothing else's environment.
     pub fn lanthorn<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lanthorn"));
-        command.args(args).env_clear().env("HOME", self.home.path()).env("PATH", std::env::var_os("PATH").unwrap());
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", std::env::var_os("PATH").unwrap());
         command.current_dir(self.home.path()).stdin(Stdio::null());
         command
     }
@@ -101,7 +105,7 @@ impl Server {
     }
 
     /// A browser that comes over the network, through this machine's own outside address; `None` where there is none.
-    pub fn from_network(&self) -> Option<Browser> {
+    pub fn over_network(&self) -> Option<Browser> {
         let outside = if_addrs::get_if_addrs().unwrap().into_iter().map(|i| i.ip()).find(|ip| match ip {
             IpAddr::V4(v4) => !v4.is_loopback(),
             IpAddr::V6(_) => false,
@@ -161,15 +165,23 @@ impl Browser {
     }
 
     /// Sends what the page would send.
-    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
         let body = body.map(Value::to_string).unwrap_or_default();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close", self.target.address);
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close", self.target.address);
         if method != "GET" && method != "HEAD" {
             head += &format!("\r\nOrigin: {}\r\nX-Lanthorn: 1\r\nSec-Fetch-Site: same-origin", self.origin());
             head += &format!("\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
         }
         if !self.cookies.is_empty() {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             head += &format!("\r\nCookie: {}", cookies.join("; "));
         }
         for (name, value) in headers {
