@@ -189,17 +189,19 @@ impl Keeper {
             if self.watch.read(&mut news) {
                 self.gather(bell, &mut news);
             }
-            let news = std::mem::take(&mut news);
-            if news.lost {
+            let now = std::mem::take(&mut news);
+            if now.lost {
                 tracing::info!("changes came faster than they could be followed: comparing the whole share");
             }
-            if news.lost || compared.elapsed() >= self.compare_interval(took) {
+            if now.lost || compared.elapsed() >= self.compare_interval(took) {
                 let begun = Instant::now();
                 self.compare();
                 (compared, took) = (Instant::now(), begun.elapsed());
                 self.save();
-            } else if !news.is_empty() {
-                self.scan().follow(news);
+            } else if now.is_empty() {
+                news.missed = now.missed;
+            } else {
+                news.missed = self.scan().follow(now);
                 self.settled();
             }
         }

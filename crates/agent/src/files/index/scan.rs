@@ -3,7 +3,7 @@
 //! A folder is watched first and read then, so that nothing between is lost. A folder that has not changed since it
 //! was last read costs an open and a stat. Links are names like others and are not followed, so there is no loop.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use proto::path::is_reserved;
 use rustix::fs::{FileType, RawDir};
 
-use super::tree::{Changes, FolderId, Reading, Tree};
+use super::tree::{Changes, FolderId, ROOT, Reading, Tree};
 use super::watch::{News, Touched, Watch};
 use crate::files::FilesError;
 use crate::share::{Node, OpenFolder, ShareRoot};
@@ -79,13 +79,14 @@ impl Scan<'_> {
     }
 
     /// Looks at what was touched in some folders. Everything new is in before anything gone is forgotten, so that
-    /// a folder that moved keeps its content.
-    pub(crate) fn follow(&self, news: News) {
+    /// a folder that moved keeps its content. Gives the folders that are not where they are thought to be.
+    pub(crate) fn follow(&self, news: News) -> Vec<FolderId> {
         let mut desk = Desk::new();
-        let mut all = Changes { missed: self.unwatched(&news.ended), ..Changes::default() };
+        let mut all = Changes { missed: news.missed, ..Changes::default() };
+        all.missed.extend(self.unwatched(&news.ended));
         for (folder, touched) in news.touched {
             if self.stop.load(Ordering::Relaxed) {
-                return;
+                return Vec::new();
             }
             all.extend(match touched {
                 Touched::All => self.visit(folder, &mut desk, true),
@@ -93,12 +94,22 @@ impl Scan<'_> {
             });
         }
         self.enter(&mut all, &mut desk);
-        // Below a folder that moved, nothing was found before the move was seen.
-        for folder in std::mem::take(&mut all.missed) {
-            all.extend(self.visit(folder, &mut desk, true));
+        // Below a folder that moved, nothing was found before the move was seen; nor was a move below it. Each
+        // round finds at least one of them, or is the last.
+        loop {
+            let missed = std::mem::take(&mut all.missed);
+            let before = missed.len();
+            for folder in missed {
+                all.extend(self.visit(folder, &mut desk, true));
+            }
+            self.enter(&mut all, &mut desk);
+            if all.missed.len() >= before {
+                break;
+            }
         }
-        self.enter(&mut all, &mut desk);
         self.forget(all.gone);
+        all.missed.retain(|folder| self.tree.read().path(*folder).is_some());
+        all.missed
     }
 
     /// The folders whose watch ended. What is in their place, if anything, is watched anew when it is read.
@@ -152,7 +163,7 @@ impl Scan<'_> {
             Ok(()) => self.put(folder, &desk.reading, settled(state)),
             Err(error) => {
                 tracing::debug!(%error, "a folder could not be read for the index");
-                Changes::default()
+                Changes::missed(folder)
             }
         }
     }
@@ -166,10 +177,32 @@ impl Scan<'_> {
         tree.replace(folder, reading, state)
     }
 
-    /// True if what was opened in a folder's place is that folder.
+    /// True if what was opened in a folder's place is that folder. While folders above it move, the tree is behind
+    /// the disk, and something else may be in the place.
     fn is_it(&self, folder: FolderId, open: &OpenFolder) -> bool {
-        let watch = self.tree.read().folders[folder as usize].watch;
-        watch == 0 || self.watch.is(watch, open)
+        let (watch, ino) = {
+            let known = &self.tree.read().folders[folder as usize];
+            (known.watch, known.ino)
+        };
+        match (watch, ino) {
+            (0, 0) => true,
+            (0, ino) => ino == open.stat.ino || self.is_in_its_parent(folder, open),
+            (watch, _) => self.watch.is(watch, open),
+        }
+    }
+
+    /// Some file systems list other numbers than they tell of what is open. Then it is the parent that decides.
+    fn is_in_its_parent(&self, folder: FolderId, open: &OpenFolder) -> bool {
+        let (parent, watch, name, path) = {
+            let tree = self.tree.read();
+            let Some(parent) = tree.parent(folder) else { return false };
+            let name = tree.folder_name(folder).map(|name| name.original());
+            (parent, tree.folders[parent as usize].watch, name, tree.path(parent))
+        };
+        let (Some(path), Some(Ok(name))) = (path, name.map(CString::new)) else { return false };
+        let Ok(above) = self.gate.open_folder(&path) else { return false };
+        (watch == 0 || parent == ROOT || self.watch.is(watch, &above))
+            && above.stat_name(&name).is_ok_and(|stat| stat.ino == open.stat.ino)
     }
 
     /// Sees to it that a folder is watched. The number under which it is known from now on: that of a folder that

@@ -49,6 +49,8 @@ pub(crate) struct News {
     pub(crate) touched: HashMap<FolderId, Touched>,
     /// Watches that ended, since their folder was deleted: another may be in its place, even with its number on disk.
     pub(crate) ended: Vec<(i32, FolderId)>,
+    /// Folders that could not be found the last time: what moved them is told by an event that was still to come.
+    pub(crate) missed: Vec<FolderId>,
     /// True if events were lost.
     pub(crate) lost: bool,
 }
@@ -109,6 +111,8 @@ impl Watch {
         let inotify = self.inotify.as_ref()?;
         match inotify::add_watch(inotify, place(folder), watched_for()) {
             Ok(watch) => Some((watch, self.folders.lock().insert(watch, id).filter(|old| *old != id))),
+            // It was deleted just now.
+            Err(Errno::NOENT) => None,
             Err(errno) => {
                 *self.refused.lock() = Some(errno);
                 None
