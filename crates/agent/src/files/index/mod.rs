@@ -24,7 +24,7 @@ use proto::ShareId;
 use tokio::sync::watch as signal;
 
 use self::scan::Scan;
-use self::tree::Tree;
+use self::tree::{FolderId, Tree};
 use self::watch::{Bell, News, Watch};
 use crate::share::ShareRoot;
 
@@ -177,10 +177,9 @@ impl Drop for Index {
 
 impl Keeper {
     fn run(&mut self) {
-        self.open();
+        let mut news = News { missed: self.open(), ..News::default() };
         let mut compared = Instant::now();
         let mut took = Duration::ZERO;
-        let mut news = News::default();
         while let Some(bell) = &self.shared.bell
             && !self.is_stopped()
         {
@@ -195,7 +194,7 @@ impl Keeper {
             }
             if now.lost || compared.elapsed() >= self.compare_interval(took) {
                 let begun = Instant::now();
-                self.compare();
+                news.missed = self.compare();
                 (compared, took) = (Instant::now(), begun.elapsed());
                 self.save();
             } else if now.is_empty() {
@@ -212,32 +211,35 @@ impl Keeper {
         self.shared.stop.load(Ordering::Relaxed)
     }
 
-    /// Loads what was saved, and reads what is new since; or reads everything.
-    fn open(&mut self) {
+    /// Loads what was saved, and reads what is new since; or reads everything. Gives what [`Self::compare`] does.
+    fn open(&mut self) -> Vec<FolderId> {
         let begun = Instant::now();
         if let Some(tree) = save::read(self.share, &self.place) {
             self.saved = tree.edits;
             *self.shared.tree.write() = tree;
             self.shared.progress.send_modify(|progress| progress.phase = Phase::Checking);
         }
-        self.compare();
+        let missed = self.compare();
         self.shared.tree.write().shrink();
         if self.is_stopped() {
-            return;
+            return missed;
         }
         let names = self.shared.tree.read().len();
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(share = %self.share, names, took_ms, "index is current");
         self.save();
+        missed
     }
 
     /// Brings the whole index into agreement with the disk.
-    fn compare(&mut self) {
+    /// Gives the folders that are not where they are thought to be.
+    fn compare(&mut self) -> Vec<FolderId> {
         let folders = self.shared.tree.read().in_order();
-        self.scan().run(folders, readers());
+        let missed = self.scan().run(folders, readers());
         if !self.is_stopped() {
             self.settled();
         }
+        missed
     }
 
     fn scan(&self) -> Scan<'_> {

@@ -53,29 +53,61 @@ struct Work {
 }
 
 impl Scan<'_> {
-    /// Reads these folders, and all that turn out to be new below them, with this many readers.
-    pub(crate) fn run(&self, folders: Vec<FolderId>, readers: usize) {
+    /// Reads these folders, and all that turn out to be new below them, with this many readers. Gives the folders
+    /// that are not where they are thought to be.
+    pub(crate) fn run(&self, folders: Vec<FolderId>, readers: usize) -> Vec<FolderId> {
+        let missed = self.run_once(folders, readers);
+        if missed.is_empty() {
+            return missed;
+        }
+        // Whatever was believed of them, and of the folders they are in, is found out anew.
+        let again = self.doubt(missed);
+        self.run_once(again, readers)
+    }
+
+    fn run_once(&self, folders: Vec<FolderId>, readers: usize) -> Vec<FolderId> {
         let open = AtomicUsize::new(folders.len());
         let work = Work { folders: Mutex::new(folders), more: Condvar::new(), open };
-        let gone = Mutex::new(Vec::new());
+        let found = Mutex::new(Changes::default());
         std::thread::scope(|scope| {
             for _ in 1..readers {
                 let helper = std::thread::Builder::new().name("index-reader".into());
                 // Without a second thread, one does it all.
-                let _ = helper.spawn_scoped(scope, || self.read_all(&work, &gone));
+                let _ = helper.spawn_scoped(scope, || self.read_all(&work, &found));
             }
-            self.read_all(&work, &gone);
+            self.read_all(&work, &found);
         });
-        self.forget(gone.into_inner());
+        let found = found.into_inner();
+        self.forget(found.gone);
+        self.still_there(found.missed)
     }
 
-    fn read_all(&self, work: &Work, gone: &Mutex<Vec<FolderId>>) {
+    fn read_all(&self, work: &Work, found: &Mutex<Changes>) {
         let mut desk = Desk::new();
         while let Some(folder) = work.next(self.stop) {
-            let changes = self.visit(folder, &mut desk, false);
-            gone.lock().extend(changes.gone);
-            work.done(changes.new);
+            let mut changes = self.visit(folder, &mut desk, false);
+            work.done(std::mem::take(&mut changes.new));
+            found.lock().extend(changes);
         }
+    }
+
+    /// Takes the watches of these folders for dead, and their parents for changed. Folders to be read again.
+    fn doubt(&self, missed: Vec<FolderId>) -> Vec<FolderId> {
+        let mut tree = self.tree.write();
+        let parents: Vec<_> = missed.iter().filter_map(|folder| tree.parent(*folder)).collect();
+        for parent in &parents {
+            tree.folders[*parent as usize].read_at = 0;
+        }
+        for folder in &missed {
+            tree.folders[*folder as usize].watch = 0;
+        }
+        parents.into_iter().chain(missed).collect()
+    }
+
+    fn still_there(&self, mut missed: Vec<FolderId>) -> Vec<FolderId> {
+        let tree = self.tree.read();
+        missed.retain(|folder| tree.lineage(*folder).is_some());
+        missed
     }
 
     /// Looks at what was touched in some folders. Everything new is in before anything gone is forgotten, so that
@@ -108,8 +140,7 @@ impl Scan<'_> {
             }
         }
         self.forget(all.gone);
-        all.missed.retain(|folder| self.tree.read().path(*folder).is_some());
-        all.missed
+        self.still_there(all.missed)
     }
 
     /// The folders whose watch ended. What is in their place, if anything, is watched anew when it is read.
@@ -238,7 +269,8 @@ impl Scan<'_> {
             let found = open.stat_name(name).ok().map(|stat| (stat.node, stat.ino));
             self.settle(folder, name.to_bytes(), found, &mut changes);
         }
-        self.tree.write().folders[folder as usize].read_at = settled(open.stat.ctime_ns);
+        // Other names may have changed as well: the next comparison reads it as a whole.
+        self.tree.write().folders[folder as usize].read_at = 0;
         changes
     }
 
@@ -248,10 +280,12 @@ impl Scan<'_> {
         let known = tree.find(folder, name);
         if let Some(entry) = known {
             let same_node = tree.names().node(entry) == found.map(|(node, _)| node);
-            let same_folder = tree
-                .folder_of(folder, entry)
-                .is_none_or(|child| found.is_some_and(|(_, ino)| tree.folders[child as usize].ino == ino));
+            let child = tree.folder_of(folder, entry);
+            let same_folder =
+                child.is_none_or(|c| found.is_some_and(|(_, ino)| tree.folders[c as usize].ino == ino));
             if same_node && same_folder {
+                // It may have been away when it was to be read.
+                changes.missed.extend(child.filter(|c| tree.folders[*c as usize].watch == 0));
                 return;
             }
             changes.gone.extend(tree.take(folder, entry));
