@@ -1,16 +1,28 @@
 // The world a browser test lives in: the real binary with a home and a shared folder of its own, on a free port.
 // `test` gives each test a fresh machine; `owner` is a page of its signed-in owner.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { test as base, expect, type Page } from '@playwright/test';
+import {
+  test as base,
+  chromium,
+  expect,
+  type BrowserContext,
+  type LaunchOptions,
+  type Page,
+} from '@playwright/test';
 
 /** The PIN of every owner. */
 export const PIN = '482913';
 
 const BINARY = resolve(process.env.LANTHORN_BIN ?? join(import.meta.dirname, '../../target/debug/lanthorn'));
+
+/** This machine's address on its network, if it has one. */
+export const ADDRESS = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
 
 /** One machine: a home, a shared folder and the process that serves them. */
 export class Machine {
@@ -64,9 +76,12 @@ export class Machine {
 
   /** The address for other machines, over plain HTTP; undefined where this machine has no network. */
   get openUrl(): string | undefined {
-    const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-    const outside = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
-    return outside && `http://${outside.address}:${this.port}`;
+    return ADDRESS && `http://${ADDRESS}:${this.port}`;
+  }
+
+  /** The address over HTTPS: as other machines use it, or this machine's own name where it has no network. */
+  get privateUrl(): string {
+    return (this.openUrl ?? `http://localhost:${this.port}`).replace(/^http:/, 'https:');
   }
 
   /** The code that setup asks for from another machine. */
@@ -100,18 +115,40 @@ export class Machine {
     return `${this.url}/${['files', share.device_id, share.id, ...names].join('/')}${query}`;
   }
 
-  async stop(): Promise<void> {
+  /** Ends the process as Ctrl-C does; what it wrote stays. */
+  async halt(): Promise<void> {
     const child = this.#process;
     if (child && child.exitCode === null) {
       const ended = new Promise((done) => child.once('exit', done));
       child.kill('SIGINT');
       await ended;
     }
+  }
+
+  async stop(): Promise<void> {
+    await this.halt();
     rmSync(this.home, { recursive: true, force: true });
   }
 }
 
+/** A browser of its own that trusts this machine's authority, as after the steps of the Trust page. */
+export async function trusting(machine: Machine, options: LaunchOptions): Promise<BrowserContext> {
+  const home = join(machine.home, 'visitor');
+  const store = join(home, '.pki/nssdb');
+  mkdirSync(store, { recursive: true });
+  const authority = join(home, 'authority.pem');
+  const answer = await fetch(`${machine.url}/trust/authority.pem`);
+  writeFileSync(authority, await answer.text());
+  const certutil = (...args: string[]) => execFileSync('certutil', ['-d', `sql:${store}`, ...args]);
+  certutil('-N', '--empty-password');
+  certutil('-A', '-t', 'C,,', '-n', 'lanthorn', '-i', authority);
+  const env = { ...process.env, HOME: home } as Record<string, string>;
+  return chromium.launchPersistentContext(join(home, 'profile'), { ...options, env, locale: 'en-GB' });
+}
+
 interface Fixtures {
+  /** What the machine is started with besides. */
+  flags: string[];
   /** A machine that nobody has set up. */
   fresh: Machine;
   /** A machine that is set up; `page` is its owner's, signed in. */
@@ -121,14 +158,14 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads the pattern to see what a fixture needs
-  fresh: async ({}, use) => {
-    const machine = await new Machine().start();
+  flags: [[], { option: true }],
+  fresh: async ({ flags }, use) => {
+    const machine = await new Machine().start(flags);
     await use(machine);
     await machine.stop();
   },
-  machine: async ({ page }, use) => {
-    const machine = await new Machine().start();
+  machine: async ({ page, flags }, use) => {
+    const machine = await new Machine().start(flags);
     await machine.setUp(page);
     await use(machine);
     await machine.stop();

@@ -4,6 +4,9 @@ import type { ChangePin, Me, Sessions, Status } from './types';
 
 export const getStatus = () => requestJson<Status>('/api/v1/status');
 
+/** Who is signed in. Being asked counts as use of the session. */
+export const getMe = () => requestJson<Me>('/api/v1/auth/me');
+
 export const login = (pin: string) =>
   requestJson<Me>('/api/v1/auth/login', { method: 'POST', body: { pin } });
 
