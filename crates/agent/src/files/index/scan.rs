@@ -218,7 +218,7 @@ impl Scan<'_> {
         match (watch, ino) {
             (0, 0) => true,
             (0, ino) => ino == open.stat.ino || self.is_in_its_parent(folder, open),
-            (watch, _) => self.watch.is(watch, open),
+            (watch, _) => self.watch.is(watch, folder, open),
         }
     }
 
@@ -232,7 +232,7 @@ impl Scan<'_> {
         };
         let (Some(path), Some(Ok(name))) = (path, name.map(CString::new)) else { return false };
         let Ok(above) = self.gate.open_folder(&path) else { return false };
-        (watch == 0 || parent == ROOT || self.watch.is(watch, &above))
+        (watch == 0 || parent == ROOT || self.watch.is(watch, parent, &above))
             && above.stat_name(&name).is_ok_and(|stat| stat.ino == open.stat.ino)
     }
 

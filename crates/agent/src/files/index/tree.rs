@@ -443,7 +443,7 @@ impl Tree {
     }
 
     /// Forgets a folder that lost its place and found no other, with all below it; the watches they had.
-    pub(crate) fn remove(&mut self, folder: FolderId) -> Vec<i32> {
+    pub(crate) fn remove(&mut self, folder: FolderId) -> Vec<(i32, FolderId)> {
         let mut watches = Vec::new();
         if self.has_place(folder) || self.folders[folder as usize].read_at == FREE {
             return watches;
@@ -453,7 +453,7 @@ impl Tree {
             doomed.extend(self.children(id));
             self.wipe_blocks(id);
             let watch = self.folders[id as usize].watch;
-            watches.extend((watch != 0).then_some(watch));
+            watches.extend((watch != 0).then_some((watch, id)));
             self.release(id);
         }
         watches

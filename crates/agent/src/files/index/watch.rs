@@ -120,15 +120,16 @@ impl Watch {
         }
     }
 
-    /// True if this is the folder that is watched so. The tree may be behind the disk, and another folder be in its
-    /// place.
-    pub(crate) fn is(&self, watch: i32, folder: &OpenFolder) -> bool {
+    /// True if this is the folder that is known by this number and watched so. The tree may be behind the disk, and
+    /// another folder be in its place.
+    pub(crate) fn is(&self, watch: i32, id: FolderId, folder: &OpenFolder) -> bool {
         let Some(inotify) = &self.inotify else { return true };
         let Ok(found) = inotify::add_watch(inotify, place(folder), watched_for()) else { return true };
-        if found != watch && !self.folders.lock().contains_key(&found) {
+        let folders = self.folders.lock();
+        if !folders.contains_key(&found) {
             let _ = inotify::remove_watch(inotify, found);
         }
-        found == watch
+        found == watch && folders.get(&found) == Some(&id)
     }
 
     /// Says that a watch belongs to this folder.
@@ -136,13 +137,16 @@ impl Watch {
         self.folders.lock().insert(watch, id);
     }
 
-    /// Ends watches.
-    pub(crate) fn remove(&self, watches: &[i32]) {
+    /// Ends the watches of these folders, but not those that belong to another folder by now.
+    pub(crate) fn remove(&self, watches: &[(i32, FolderId)]) {
         let Some(inotify) = &self.inotify else { return };
-        for watch in watches {
-            self.folders.lock().remove(watch);
-            // The kernel ends the watch of a deleted folder by itself.
-            let _ = inotify::remove_watch(inotify, *watch);
+        for (watch, folder) in watches {
+            let mut folders = self.folders.lock();
+            if folders.get(watch) == Some(folder) {
+                folders.remove(watch);
+                // The kernel ends the watch of a deleted folder by itself.
+                let _ = inotify::remove_watch(inotify, *watch);
+            }
         }
     }
 
