@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { expect, test, type Machine } from './rig';
+import { picture } from './samples';
 
 const ENTRIES = 100_000;
 
@@ -28,6 +29,13 @@ test('a folder of 100,000 entries is browsed at any place', async ({ machine, pa
   await area(page).focus();
   await page.keyboard.press('End');
   await expect(row(page, 'file 99999.txt')).toHaveAttribute('aria-selected', 'true');
+
+  const byName = page.getByRole('columnheader', { name: 'Name' });
+  await byName.getByRole('button').click();
+  await expect(byName).toHaveAttribute('aria-sort', 'descending');
+  await page.keyboard.press('Home');
+  await expect(page.locator('[data-index="0"]')).toContainText('file 99999.txt');
+  expect(await page.locator('main *').count()).toBeLessThan(2_000);
 });
 
 test('one can do without a mouse', async ({ machine, page }) => {
@@ -96,6 +104,47 @@ test('what is searched is found in the whole share, and shown in its folder', as
   await expect(page).toHaveURL(/deep\/down\/here$/);
 });
 
+test('results are shown while more of them come, and are narrowed by kind', async ({ machine, page }) => {
+  machine.put('needle 1.txt', 'x');
+  machine.put('needle 2.png', 'x');
+  machine.put('needle 3.mp3', 'x');
+  // Holds the machine's answer back after its first line.
+  await page.addInitScript(() => {
+    const real = fetch;
+    window.fetch = async (input, init) => {
+      const answer = await real(input, init);
+      if (!String(input).includes('/search?')) return answer;
+      const text = await answer.text();
+      const cut = text.indexOf('\n') + 1;
+      const gate = new Promise((open) => addEventListener('let-go', open, { once: true }));
+      const body = new ReadableStream<Uint8Array>({
+        async start(controller) {
+          const encoder = new TextEncoder();
+          controller.enqueue(encoder.encode(text.slice(0, cut)));
+          await gate;
+          controller.enqueue(encoder.encode(text.slice(cut)));
+          controller.close();
+        },
+      });
+      return new Response(body, answer);
+    };
+  });
+  const results = page.locator('[data-index]');
+  await page.goto(`${await machine.address(page)}?q=needle`);
+  await expect(results).toHaveCount(1);
+  await expect(page.getByText(/^Searching…/).first()).toBeVisible();
+  await page.evaluate(() => dispatchEvent(new Event('let-go')));
+  await expect(results).toHaveCount(3);
+  await expect(page.getByText('3 results').first()).toBeVisible();
+
+  await page.getByRole('main').getByRole('button', { name: 'All', exact: true }).click();
+  await page.getByRole('menuitemradio', { name: 'Photos' }).click();
+  await expect(page).toHaveURL(/kind=image/);
+  await page.evaluate(() => dispatchEvent(new Event('let-go')));
+  await expect(results).toHaveCount(1);
+  await expect(results).toContainText('needle 2.png');
+});
+
 test('one file and a choice of several are saved', async ({ machine, page }) => {
   for (const name of ['a.txt', 'b.txt', 'c.txt']) machine.put(`save/${name}`, `this is ${name}`);
   await open(machine, page, 'save');
@@ -136,5 +185,22 @@ test.describe('on a phone', () => {
     await expect(row(page, 'letter.pdf')).toHaveCount(0);
     await page.getByRole('link', { name: 'Settings' }).tap();
     await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
+  });
+
+  test('a picture opens over the whole screen, leads on, and is saved', async ({ machine, page }) => {
+    for (const name of ['a.png', 'b.png']) machine.put(name, picture(300, 200));
+    await open(machine, page, '');
+    await row(page, 'a.png').tap();
+    await page.getByRole('dialog').getByRole('button', { name: 'Next' }).tap();
+    const dialog = page.getByRole('dialog', { name: 'Preview of b.png' });
+    await expect(dialog.getByRole('img')).toBeVisible();
+    expect(await dialog.boundingBox()).toEqual({ x: 0, y: 0, width: 390, height: 844 });
+    const [saved] = await Promise.all([
+      page.waitForEvent('download'),
+      dialog.getByRole('link', { name: 'Download' }).tap(),
+    ]);
+    expect(saved.suggestedFilename()).toBe('b.png');
+    await dialog.getByRole('button', { name: 'Close preview' }).tap();
+    await expect(row(page, 'b.png')).toBeVisible();
   });
 });

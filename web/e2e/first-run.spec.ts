@@ -19,6 +19,34 @@ test('a newcomer sets up and sees the first picture', async ({ fresh, page, stra
   expect(strays).toEqual([]);
 });
 
+test('from another machine, setup asks for the code on the terminal', async ({ fresh, browser }) => {
+  test.skip(!fresh.openUrl, 'this machine has no network');
+  const page = await browser.newPage({ locale: 'en-GB' });
+  await page.goto(`${fresh.openUrl}/setup`);
+  await page.getByRole('button', { name: 'Continue without privacy' }).click();
+  const code = page.getByLabel('Setup code');
+  await expect(page.getByLabel('PIN', { exact: true })).toHaveCount(0);
+  await code.fill('AAAA-AAAA');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await expect(code).toHaveAttribute('aria-invalid', 'true');
+  await code.fill(fresh.setupCode);
+  await page.getByRole('button', { name: 'Continue' }).click();
+
+  await expect(page.getByLabel('Folder', { exact: true })).toHaveValue(fresh.shared);
+  await page.getByLabel('PIN', { exact: true }).fill(PIN);
+  await page.getByLabel('PIN again').fill(PIN);
+  await page.getByRole('button', { name: 'Start sharing' }).click();
+  await expect(page.getByRole('main').getByRole('link', { name: 'Shared files' })).toBeVisible();
+
+  // The code was for once: whoever comes now is asked for the PIN.
+  const next = await browser.newPage({ locale: 'en-GB' });
+  await next.goto(`${fresh.openUrl}/setup`);
+  await next.getByRole('button', { name: 'Continue without privacy' }).click();
+  await expect(next.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await next.close();
+  await page.close();
+});
+
 test('setup says what is missing, in place', async ({ fresh, page }) => {
   await page.goto(fresh.url);
   await page.getByLabel('PIN', { exact: true }).fill('12');

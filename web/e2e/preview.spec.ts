@@ -1,7 +1,7 @@
 // Every kind of file in place, and that nothing from a share is ever active.
 import type { Page } from '@playwright/test';
 import { expect, test, type Machine } from './rig';
-import { film, pdf, picture } from './samples';
+import { film, music, pdf, picture } from './samples';
 
 async function view(machine: Machine, page: Page, name: string) {
   await page.goto(await machine.address(page, '', name));
@@ -77,6 +77,14 @@ test('a film the browser cannot play is converted, and sought by opening it anew
     .poll(() => video.evaluate((v: HTMLVideoElement) => v.videoWidth), { timeout: 30_000 })
     .toBe(320);
   await expect(bar).toHaveAttribute('aria-valuetext', /0:(29|3\d) of 0:40/);
+});
+
+test('music plays, packed or not', async ({ machine, page }) => {
+  for (const name of ['a.flac', 'b.mp3', 'c.wav']) {
+    music(machine, name);
+    const audio = (await view(machine, page, name)).locator('audio');
+    await expect.poll(() => audio.evaluate((a: HTMLAudioElement) => a.currentTime), name).toBeGreaterThan(0);
+  }
 });
 
 test('Markdown is rendered, and nothing in it runs or is fetched from elsewhere', async ({

@@ -44,6 +44,19 @@ export function film(machine: Machine, name: string): void {
   execFileSync('ffmpeg', ['-v', 'error', ...picture, ...sound, ...codecs, join(machine.shared, name)]);
 }
 
+/** A few seconds of a tone, coded as the ending of its name says. */
+export function music(machine: Machine, name: string): void {
+  execFileSync('ffmpeg', [
+    '-v',
+    'error',
+    '-f',
+    'lavfi',
+    '-i',
+    'sine=440:duration=3',
+    join(machine.shared, name),
+  ]);
+}
+
 /** A PDF of one page with these words. */
 export function pdf(words: string): string {
   const content = `BT /F1 24 Tf 40 100 Td (${words}) Tj ET`;

@@ -17,6 +17,8 @@ test('an open connection offers privacy first, then looks and downloads only', a
   await expect(page.getByRole('img', { name: /QR code of http:/ })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Download the authority' })).toBeVisible();
 
+  await expect(page.getByText('Off on such a connection:', { exact: false })).toBeVisible();
+  expect(await page.evaluate(() => isSecureContext)).toBe(false);
   await page.getByRole('button', { name: 'Continue without privacy' }).click();
   await page.getByLabel('PIN', { exact: true }).fill(PIN);
   await page.getByRole('button', { name: 'Sign in' }).click();

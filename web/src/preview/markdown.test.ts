@@ -51,7 +51,9 @@ describe('what a document means', () => {
   });
   it('draws tables and task lists', () => {
     expect(html('|a|b|\n|-|-|\n|1|2|')).toContain('<th>a</th>');
-    expect(html('- [x] done')).toContain('<input type="checkbox" checked="true" disabled="true">');
+    expect(html('- [x] done')).toContain(
+      '<input type="checkbox" checked="true" disabled="true" aria-label="done">',
+    );
   });
   it('tells headings of the same words apart', () => {
     expect(html('# A b!\n\n## A b!')).toMatch(/user-content-a-b".*user-content-a-b-1"/s);

@@ -65,8 +65,17 @@ function settle(node: ElementContent, addresses: Addresses, depth: number): Elem
   if (depth > MAX_DEPTH) return [];
   if (node.tagName === 'img') return [settleImage(node, addresses)];
   if (node.tagName === 'a') settleLink(node, addresses);
+  if (node.tagName === 'li') nameBox(node);
   node.children = node.children.flatMap((child) => settle(child, addresses, depth + 1));
   return [node];
+}
+
+/** A box to tick is called as the words beside it, which no label element ties to it. */
+function nameBox(item: Element): void {
+  const within = (node: Element) => node.children.filter((child) => child.type === 'element');
+  const boxes = [...within(item), ...within(item).flatMap(within)];
+  const box = boxes.find(({ tagName }) => tagName === 'input');
+  if (box) box.properties['aria-label'] = textOf(item).trim().split('\n')[0] || '…';
 }
 
 function settleLink(link: Element, addresses: Addresses): void {

@@ -4,7 +4,8 @@ import { choosePlayer, type Media } from './player';
 /** A browser that plays H.264, VP9, AAC and Opus in MP4 and WebM, MP3 alone, and nothing else: Chromium, roughly. */
 const browser = (type: string) => {
   const [container, codecs] = type.split('; codecs=');
-  if (!['video/mp4', 'video/webm', 'audio/mpeg', 'audio/ogg'].includes(container ?? '')) return '';
+  if (!['video/mp4', 'video/webm', 'audio/mpeg', 'audio/flac', 'audio/ogg'].includes(container ?? ''))
+    return '';
   const plays = /^"?((avc1|vp09|mp4a|opus|mp3)[\w.]*(, )?)*"?$/;
   return !codecs ? 'maybe' : plays.test(codecs) ? 'probably' : '';
 };
@@ -27,6 +28,7 @@ describe('choosePlayer', () => {
     ['a.avi', 'video', media('mpeg4', 'mp3'), 'transcode'],
     ['a.avi', 'video', undefined, 'none'],
     ['a.mp3', 'audio', media(undefined, 'mp3'), 'native'],
+    ['a.flac', 'audio', media(undefined, 'flac'), 'native'],
     ['a.wma', 'audio', media(undefined, 'wmav2'), 'none'],
   ] as const)('%s as %s with %o → %s', (name, kind, inside, player) => {
     expect(choosePlayer(name, kind, inside, browser)).toBe(player);

@@ -69,6 +69,9 @@ const NEVER = new Set([
   'alac',
 ]);
 
+/** What can hold one codec only: named with it as well, Chromium would say no. */
+const ONE_CODEC = new Set(['audio/flac', 'audio/mpeg']);
+
 type CanPlay = (type: string) => '' | 'maybe' | 'probably';
 
 /** The player for a file of this name. `failed` is true once the browser itself has tried and given up. */
@@ -90,5 +93,6 @@ function browserPlays(name: string, media: Media | undefined, canPlay: CanPlay):
   const codecs = [media?.video_codec, media?.audio_codec].filter((codec): codec is string => !!codec);
   if (codecs.some((codec) => NEVER.has(codec))) return false;
   const spelled = codecs.map((codec) => CODECS[codec]).filter((codec) => codec !== undefined);
-  return canPlay(spelled.length ? `${type}; codecs="${spelled.join(', ')}"` : type) !== '';
+  const tell = spelled.length > 0 && !ONE_CODEC.has(type);
+  return canPlay(tell ? `${type}; codecs="${spelled.join(', ')}"` : type) !== '';
 }

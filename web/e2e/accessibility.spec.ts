@@ -1,0 +1,172 @@
+// What a program can tell of accessibility: axe finds nothing on any page, in light and in dark, wide and narrow.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from '@playwright/test';
+import type { AxeResults } from 'axe-core';
+import { expect, PIN, test } from './rig';
+import { film, pdf, picture } from './samples';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const THEMES = ['light', 'dark'] as const;
+
+/** Past the content security policy of the page, which lets no foreign script in. */
+async function evaluate(page: Page, expression: string): Promise<unknown> {
+  const browser = await page.context().newCDPSession(page);
+  const { result, exceptionDetails } = await browser.send('Runtime.evaluate', {
+    expression,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await browser.detach();
+  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+  return result.value;
+}
+
+/** Says what is wrong on the page as it stands, in either theme. */
+async function check(page: Page, what: string): Promise<void> {
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme });
+    if ((await evaluate(page, 'typeof axe')) === 'undefined') await evaluate(page, `${AXE};0`);
+    // What is in the sandboxed frames is the share's, not ours.
+    const found = (await evaluate(page, `axe.run(document, { iframes: false })`)) as AxeResults;
+    const wrong = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join('\n   ')}`);
+    expect.soft(wrong, `${what}, ${colorScheme}`).toEqual([]);
+    expect(found.passes.length, `${what}: axe had something to look at`).toBeGreaterThan(5);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect.soft(over, `${what}: nothing sticks out sideways`).toBeLessThanOrEqual(0);
+  }
+}
+
+const SIZES = {
+  'a desk': { viewport: { width: 1440, height: 900 } },
+  'a phone': { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+};
+
+for (const [size, options] of Object.entries(SIZES)) {
+  test.describe(`on ${size}`, () => {
+    test.use(options);
+
+    test('the ways in are accessible', async ({ fresh, page, browser }) => {
+      await page.goto(fresh.url);
+      await expect(page.getByRole('heading', { name: 'Welcome to Lanthorn' })).toBeVisible();
+      await check(page, 'setup');
+      await page.getByRole('button', { name: 'Start sharing' }).click();
+      await check(page, 'setup with faults');
+      await page.getByRole('button', { name: 'Choose…' }).click();
+      await expect(page.getByRole('dialog').getByText('No folders in here.')).toBeVisible();
+      await check(page, 'folder chooser');
+
+      if (fresh.openUrl) {
+        const far = await browser.newPage({ ...options, locale: 'en-GB', reducedMotion: 'reduce' });
+        await far.goto(fresh.openUrl);
+        await expect(far.getByRole('heading', { name: 'This connection is not private yet' })).toBeVisible();
+        await expect(far.getByRole('link', { name: 'Download the authority' })).toBeVisible();
+        await check(far, 'the choice of privacy');
+        await far.getByRole('button', { name: 'Continue without privacy' }).click();
+        await expect(far.getByLabel('Setup code')).toBeVisible();
+        await check(far, 'setup code');
+        await far.close();
+      }
+
+      await fresh.setUp(page);
+      await page.goto(`${fresh.url}/trust`);
+      await expect(page.getByRole('link', { name: 'Download the authority' })).toBeVisible();
+      await check(page, 'trust');
+      await page.context().clearCookies();
+      await page.goto(`${fresh.url}/sign-in`);
+      const submit = page.getByRole('button', { name: 'Sign in' });
+      await check(page, 'sign-in');
+      await page.getByLabel('PIN', { exact: true }).fill('0000');
+      await submit.click();
+      await expect(page.getByText('That is not the PIN.')).toBeVisible();
+      await check(page, 'sign-in with a wrong PIN');
+      await page.getByLabel('PIN', { exact: true }).fill(PIN);
+      await submit.click();
+      await expect(page.getByRole('main').getByRole('link', { name: 'Shared files' })).toBeVisible();
+      await page.goto(`${fresh.url}/settings`);
+      await expect(page.getByRole('button', { name: 'Sign out here' })).toBeVisible();
+      await check(page, 'settings');
+      await page.goto(`${fresh.url}/nowhere/at/all`);
+      await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+      await check(page, 'no such page');
+    });
+
+    test('the explorer is accessible', async ({ machine, page }) => {
+      machine.put('mix/tram.png', picture(300, 200));
+      machine.put('mix/song.mp3', 'x');
+      machine.put('mix/notes.txt', 'words\n'.repeat(50));
+      machine.put('mix/inner/x.txt', 'x');
+      machine.put('mix/empty/.keep', '');
+      await page.goto(`${machine.url}/files`);
+      await expect(page.getByRole('main').getByRole('link', { name: 'Shared files' })).toBeVisible();
+      await check(page, 'machines');
+      await page.goto(await machine.address(page, 'mix'));
+      const row = page.getByRole('row', { name: 'notes.txt' });
+      await expect(row).toBeVisible();
+      await check(page, 'list');
+      await page.keyboard.press('Control+a');
+      await check(page, 'list with a choice');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('?');
+      await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible();
+      await check(page, 'keys');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Shift+F10');
+      await expect(page.getByRole('menu')).toBeVisible();
+      await check(page, 'menu');
+      await page.getByRole('menuitem', { name: 'Details' }).click();
+      await check(page, 'details');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('g');
+      await expect(page.getByRole('listbox')).toBeVisible();
+      await check(page, 'grid');
+      await page.goto(await machine.address(page, 'mix/empty'));
+      await expect(page.getByText('Nothing here yet')).toBeVisible();
+      await check(page, 'empty folder');
+      await page.goto(await machine.address(page, 'nowhere'));
+      await expect(page.getByRole('alert')).toBeVisible();
+      await check(page, 'folder that is not there');
+      await page.goto(`${await machine.address(page)}?q=not`);
+      await expect(page.locator('[data-index="0"]')).toContainText('notes.txt');
+      await check(page, 'search');
+      await page.goto(`${await machine.address(page)}?q=zzzz`);
+      await expect(page.getByText('Nothing found')).toBeVisible();
+      await check(page, 'search without results');
+    });
+
+    test('every preview is accessible', async ({ machine, page }) => {
+      test.setTimeout(120_000);
+      film(machine, 'film.webm');
+      film(machine, 'old.avi');
+      machine.put('tram.png', picture(300, 200));
+      machine.put('broken.png', 'not a picture');
+      machine.put('main.rs', 'fn main() {\n    // a comment\n    println!("olá {}", 1 + 2);\n}\n');
+      machine.put(
+        'README.md',
+        '# Lisboa\n\n- [ ] one\n- [x] two\n\n| a | b |\n|---|---|\n| 1 | `2` |\n\n> said\n',
+      );
+      machine.put('prices.csv', 'place;price\nAlfama;12,50\n');
+      machine.put('page.html', '<h1>A page</h1>');
+      machine.put('paper.pdf', pdf('Hello'));
+      machine.put('data.bin', new Uint8Array([0, 1, 2, 3]));
+      const content = {
+        'film.webm': 'video',
+        'old.avi': 'video',
+        'tram.png': 'img',
+        'broken.png': 'text=This browser cannot show this picture',
+        'main.rs': '.cm-line span',
+        'README.md': 'article',
+        'prices.csv': 'table',
+        'page.html': '.cm-line',
+        'paper.pdf': 'iframe, a[target=_blank]',
+        'data.bin': 'text=No preview for this kind',
+      };
+      for (const [name, shown] of Object.entries(content)) {
+        await page.goto(await machine.address(page, '', name));
+        await expect(page.getByRole('dialog').locator(shown).first()).toBeVisible();
+        await check(page, name);
+      }
+    });
+  });
+}
