@@ -1,17 +1,16 @@
 //! A TCP stream that recognises file windows among the bytes it is given and has the kernel send the file instead.
 //! The far end of [`crate::sendfile`]; knows nothing of HTTP.
 
-use std::fs::File;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::sendfile::Lane;
+use crate::sendfile::{Lane, Source};
 
 /// A TCP stream with its lane.
 pub(crate) struct LaneIo {
@@ -19,10 +18,9 @@ pub(crate) struct LaneIo {
     lane: Lane,
 }
 
-/// A window at the head of what is to be written: which file, from where, how many bytes.
+/// A window at the head of what is to be written: of what, and how many bytes.
 struct Window {
-    file: Arc<File>,
-    offset: u64,
+    source: Source,
     len: usize,
 }
 
@@ -34,8 +32,8 @@ impl LaneIo {
     /// How many slices of ordinary bytes come first, and the window behind them.
     fn split(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Option<Window>)> {
         for (i, slice) in slices.iter().enumerate() {
-            if let Some((file, offset)) = self.lane.source_of(slice)? {
-                return Ok((i, Some(Window { file, offset, len: slice.len() })));
+            if let Some(source) = self.lane.source_of(slice)? {
+                return Ok((i, Some(Window { source, len: slice.len() })));
             }
         }
         Ok((slices.len(), None))
@@ -73,10 +71,17 @@ impl LaneIo {
     }
 
     fn poll_sendfile(&self, cx: &mut Context<'_>, window: &Window) -> Poll<io::Result<usize>> {
+        // A window may have waited long for its reader.
+        window.source.check()?;
         let sent = ready!(self.poll_io(cx, || {
-            let mut position = window.offset;
-            Ok(rustix::fs::sendfile(&self.stream, &window.file, Some(&mut position), window.len)?)
+            let mut position = window.source.offset;
+            Ok(rustix::fs::sendfile(&self.stream, &window.source.file, Some(&mut position), window.len)?)
         }))?;
+        if let Err(changed) = window.source.check() {
+            // These may have been the last bytes: closed politely, the answer would look whole.
+            rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?;
+            return Poll::Ready(Err(changed));
+        }
         // The length was promised in the header; a file that ends early breaks the connection.
         Poll::Ready(if sent == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(sent) })
     }

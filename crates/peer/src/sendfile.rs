@@ -8,8 +8,10 @@
 //!
 //! Safety of the trick, all of it checked: the lane is offered only where no layer rewrites bodies (plain TCP,
 //! HTTP/1.x); a window names its slot by its address, so order does not matter and a part of a window is
-//! understood; a slot that is no longer known, or a file that ends early, breaks the connection. Zeros can
-//! therefore never be sent in place of content, nor one file in place of another.
+//! understood; a slot that is no longer known, a file that ends early, or one that changes while its window waits for
+//! the reader, breaks the connection. Zeros can therefore never be sent in place of content, nor one file or version
+//! in place of another. What the kernel has already queued is the page cache's own memory: who writes into a file in
+//! place, without cutting it first, can still change that.
 
 use std::fs::File;
 use std::io;
@@ -28,9 +30,29 @@ static ADDRESSES: [u8; WINDOW * SLOTS] = [0; WINDOW * SLOTS];
 
 /// Where a window's bytes really are.
 #[derive(Clone)]
-struct Source {
-    file: Arc<File>,
-    offset: u64,
+pub(crate) struct Source {
+    pub(crate) file: Arc<File>,
+    pub(crate) offset: u64,
+    version: Version,
+}
+
+/// What tells that a file's content is still the same: its size, and when it last changed.
+type Version = (i64, i64, u64);
+
+#[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "systems differ in these types")]
+fn version(file: &File) -> io::Result<Version> {
+    let stat = rustix::fs::fstat(file)?;
+    Ok((stat.st_size as i64, stat.st_mtime as i64, stat.st_mtime_nsec as u64))
+}
+
+impl Source {
+    /// Fails if the file is not what it was when its window was made.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if version(&self.file)? == self.version {
+            return Ok(());
+        }
+        Err(io::Error::other("a file changed while it was sent"))
+    }
 }
 
 /// The windows of one connection. A request extension on connections that can use it.
@@ -40,24 +62,25 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Bytes that stand for `len` bytes of `file` from `offset`, or `None` if every slot is in use or `len` is
-    /// over [`WINDOW`]: the caller then reads and copies.
+    /// Bytes that stand for `len` bytes of `file`, as it is now, from `offset`; or `None` if every slot is in use or
+    /// `len` is over [`WINDOW`]: the caller then reads and copies.
     #[must_use]
     pub fn window(&self, file: &Arc<File>, offset: u64, len: usize) -> Option<Bytes> {
         if len == 0 || len > WINDOW {
             return None;
         }
+        let version = version(file).ok()?;
         let mut slots = self.slots.lock();
         let slot = slots.iter().position(Option::is_none)?;
-        slots[slot] = Some(Source { file: Arc::clone(file), offset });
+        slots[slot] = Some(Source { file: Arc::clone(file), offset, version });
         Some(Bytes::from_owner(Window { lane: self.clone(), slot, len }))
     }
 
-    /// The file and offset that `bytes` stands for; `None` for ordinary bytes.
+    /// What `bytes` stands for; `None` for ordinary bytes.
     ///
     /// # Errors
     /// `bytes` is a window whose slot is not known: a bug, answered by breaking the connection.
-    pub(crate) fn source_of(&self, bytes: &[u8]) -> io::Result<Option<(Arc<File>, u64)>> {
+    pub(crate) fn source_of(&self, bytes: &[u8]) -> io::Result<Option<Source>> {
         let block = ADDRESSES.as_ptr_range();
         if !block.contains(&bytes.as_ptr()) {
             return Ok(None);
@@ -65,7 +88,7 @@ impl Lane {
         let position = bytes.as_ptr() as usize - block.start as usize;
         let (slot, within) = (position / WINDOW, position % WINDOW);
         match &self.slots.lock()[slot] {
-            Some(source) => Ok(Some((Arc::clone(&source.file), source.offset + within as u64))),
+            Some(source) => Ok(Some(Source { offset: source.offset + within as u64, ..source.clone() })),
             None => Err(io::Error::other("a file window outlived its connection")),
         }
     }

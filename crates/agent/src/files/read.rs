@@ -127,8 +127,10 @@ impl FileBody {
             self.read_off_thread(move || warm(&file, start, len).map(|()| Bytes::new()));
             return Ok(Some(None));
         }
+        // The window holds the file to what it is when it is made; so look after that.
+        let window = lane.window(&self.file, span.start, len);
         unchanged(&self.file, &self.stat)?;
-        Ok(lane.window(&self.file, span.start, len).map(Some))
+        Ok(window.map(Some))
     }
 
     fn read_off_thread(&mut self, work: impl FnOnce() -> Result<Bytes, FilesError> + Send + 'static) {

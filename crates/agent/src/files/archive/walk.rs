@@ -170,8 +170,12 @@ impl Level {
 
     /// Takes some more names, and lets go of the folder when it has given all: so a deep tree holds few handles.
     fn refill(&mut self) -> Result<(), FilesError> {
-        for _ in 0..2 {
-            let Some(folder) = &self.folder else { return Ok(()) };
+        // Twice to learn that there are no more; more often if all that came were `.` and `..`.
+        for turn in 0.. {
+            if turn >= 2 && !self.names.is_empty() {
+                break;
+            }
+            let Some(folder) = &self.folder else { break };
             let names = &mut self.names;
             if !folder.read_some_names(|name| names.extend_from_slice(name.to_bytes_with_nul()))? {
                 self.folder = None;
