@@ -11,7 +11,7 @@ use proto::{DeviceId, SessionId};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
-use crate::access::TicketDesk;
+use crate::access::{Running, TicketDesk};
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
 use crate::clock::Clock;
 use crate::folders::FolderChooser;
@@ -77,6 +77,7 @@ pub(crate) struct Rooms {
     pub(crate) settings: CurrentSettings,
     pub(crate) identity: Identity,
     pub(crate) tickets: TicketDesk,
+    pub(crate) running: Running,
     pub(crate) gateway: Gateway,
     pub(crate) authority: Authority,
     pub(crate) folders: FolderChooser,
@@ -116,6 +117,7 @@ impl Coordinator {
             settings: CurrentSettings::new(config.settings, settings_store),
             identity,
             tickets: TicketDesk::new(opened.ticket_key, Arc::clone(&clock)),
+            running: Running::default(),
             gateway: Gateway::new(config.device),
             authority: opened.authority,
             folders: FolderChooser::new(config.default_folder.clone()),
@@ -191,13 +193,15 @@ impl Rooms {
         i64::try_from(self.settings.idle_seconds().saturating_mul(1000)).unwrap_or(i64::MAX)
     }
 
-    /// Lets go of what belonged to sessions that have ended.
+    /// Lets go of what belonged to sessions that have ended, and breaks off what they have under way.
     pub(crate) fn sessions_ended(&self, ended: &[SessionId]) {
         self.tickets.forget_sessions(ended);
+        self.running.end_sessions(ended);
     }
 
     /// What is done once a minute.
     pub(crate) async fn tidy(&self) {
+        self.identity.sessions().used(&self.running.in_use());
         match self.identity.tidy(self.idle_ms()).await {
             Ok(ended) => self.sessions_ended(&ended),
             Err(e) => tracing::warn!(error = %e, "cannot tidy sessions"),

@@ -1,6 +1,7 @@
 //! The door to archives: a folder or a selection as one zip or tar, streamed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -9,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use proto::api::files::{ArchiveFormat, ArchiveQuery};
 use proto::path::InvalidPath;
-use proto::{ApiError, RelPath};
+use proto::{ApiError, ErrorCode, RelPath};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,6 +21,11 @@ use super::params::Params;
 use crate::agent::{Agent, Share};
 use crate::files::archive::Archive;
 use crate::files::{off_thread, pieces};
+
+/// The longest selection: some ten thousand names.
+const SELECTION_BYTES: usize = 2 << 20;
+/// How long a selection may take to arrive.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Agent>> {
@@ -58,8 +64,9 @@ async fn archive(
 async fn archive_of_many(
     CanDownload(share): CanDownload,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
+    let body = selection(body).await?;
     let json =
         headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     let query = if json {
@@ -68,6 +75,20 @@ async fn archive_of_many(
         serde_urlencoded::from_bytes(&body).map_err(|error| error.to_string())
     };
     answer(share, &query.map_err(Refusal::parameter)?).await
+}
+
+/// A selection as it was sent: all of it, soon, and not endlessly long.
+async fn selection(body: Body) -> Result<Bytes, Refusal> {
+    let late = |_| ApiError::new(ErrorCode::TimedOut, "The selection took too long to arrive.", "Try again.");
+    let long =
+        |_| ApiError::new(ErrorCode::TooLarge, "The selection is too long.", "Select the folder itself.");
+    let read = axum::body::to_bytes(body, SELECTION_BYTES);
+    tokio::time::timeout(SELECTION_TIMEOUT, read)
+        .await
+        .map_err(late)
+        .map_err(Refusal)?
+        .map_err(long)
+        .map_err(Refusal)
 }
 
 async fn answer(share: Arc<Share>, query: &ArchiveQuery) -> Result<Response, Refusal> {

@@ -1,11 +1,13 @@
 //! Who may do what. [`authorize`] is the only maker of a [`Grant`], and the gateway takes nothing less.
 //! Knows no HTTP and no store: callers bring the caller and the share.
 
+mod running;
 mod tickets;
 
 use proto::api::auth::Privacy;
 use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId};
 
+pub(crate) use running::Running;
 pub(crate) use tickets::TicketDesk;
 
 /// Who asks, as the door found out. Cannot be made from anything a request says by itself.
@@ -46,6 +48,11 @@ pub(crate) struct Grant {
 impl Grant {
     pub(crate) const fn device(&self) -> DeviceId {
         self.device
+    }
+
+    /// The share that may be used, if the request is about one.
+    pub(crate) fn share(&self) -> Option<ShareId> {
+        self.resource.map(|(share, _)| share)
     }
 }
 

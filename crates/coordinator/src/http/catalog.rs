@@ -129,6 +129,7 @@ pub(crate) async fn remove_share(
     let share = find(rooms, &id)?;
     rooms.store.delete_share(share.id).await?;
     publish(rooms).await?;
+    rooms.running.end_share(share.id);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -24,7 +24,9 @@ pub(crate) async fn forward(
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    Ok(rooms.gateway.send(&grant, &rooms.tickets, &tail, request).await?)
+    let answer = rooms.gateway.send(&grant, &rooms.tickets, &tail, request).await?;
+    let still = || rooms.identity.sessions().lives(caller.session) && is_offered(rooms, &grant);
+    Ok(rooms.running.hold(&grant, answer, still))
 }
 
 /// The device, and what follows it as it stands in the address.
@@ -47,6 +49,12 @@ fn grant_for(rooms: &Rooms, caller: &Caller, device: DeviceId, path: &str) -> Re
             Ok(authorize(caller, device, share, permission)?)
         }
     }
+}
+
+/// False if the share that was allowed is not on offer any more.
+fn is_offered(rooms: &Rooms, grant: &Grant) -> bool {
+    let shares = rooms.shares.borrow();
+    grant.share().is_none_or(|share| shares.iter().any(|offered| offered.id == share))
 }
 
 fn nothing_here() -> Refusal {

@@ -118,6 +118,21 @@ impl Sessions {
         Some(identity_of(&held.row))
     }
 
+    /// True if there is a session of this id.
+    pub(crate) fn lives(&self, id: SessionId) -> bool {
+        self.held.read().values().any(|held| held.row.id == id)
+    }
+
+    /// Notes a use of these sessions by an answer that is still on its way.
+    pub(crate) fn used(&self, ids: &[SessionId]) {
+        let (wall, steady) = (to_ms(self.clock.wall()), self.clock.steady_ms());
+        for held in self.held.write().values_mut().filter(|held| ids.contains(&held.row.id)) {
+            held.used_steady_ms = steady;
+            held.row.seen_ms = wall;
+            held.unsaved = true;
+        }
+    }
+
     /// Milliseconds of no use, by the clock that says more: the steady one stands still while a machine sleeps.
     fn idle_of(&self, held: &Held) -> i64 {
         let steady = self.clock.steady_ms().saturating_sub(held.used_steady_ms);
