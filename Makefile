@@ -31,8 +31,9 @@ test-rust: web ## the Rust tests
 test-web: $(WEB_READY) ## the page's unit tests
 	cd web && $(NPM) test
 
+# Built as the Rust tests build it: with other features the dependencies would be compiled a second time.
 test-browser: web ## the page in a real Chromium, against the real binary
-	$(CARGO) build -p lanthorn
+	$(CARGO) build --workspace --all-targets
 	cd web && $(NPM) run e2e
 
 system: ## install what the tests need (Debian), or name it
