@@ -19,10 +19,6 @@ mod webui;
 
 use std::process::ExitCode;
 
-/// A request makes many short-lived allocations: this allocator takes an eighth off the CPU of a small answer.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let typed = cli::parse();
     let ended = commands::run(&typed);
