@@ -15,4 +15,5 @@ mod first_run;
 mod ports;
 mod rig;
 mod roles;
+mod streams;
 mod tidy;

@@ -58,6 +58,14 @@ pub fn exchange(target: &Target, head: &str, body: &[u8]) -> Answer {
     read_answer(&mut BufReader::new(stream), head_only)
 }
 
+/// Sends `head` and reads the answer's first `some` bytes, head included. The rest can be read later.
+pub fn begin(target: &Target, head: &str, some: usize) -> impl Read + use<> {
+    let mut stream = connect(target);
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+    stream.read_exact(&mut vec![0; some]).unwrap();
+    stream
+}
+
 fn connect(target: &Target) -> Box<dyn Stream> {
     let tcp = TcpStream::connect_timeout(&target.address, DEADLINE).unwrap();
     tcp.set_read_timeout(Some(DEADLINE)).unwrap();

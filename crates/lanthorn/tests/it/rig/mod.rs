@@ -202,6 +202,15 @@ impl Browser {
         }
     }
 
+    /// Begins a download and reads some of it.
+    pub fn begin(&self, path: &str) -> impl std::io::Read + use<> {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (host, cookies) = (self.target.address, cookies.join("; "));
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: {cookies}");
+        http::begin(&self.target, &head, 100_000)
+    }
+
     pub fn set_up(&mut self, folder: &Path) -> Answer {
         self.post("/api/v1/setup", json!({ "folder": folder, "device_name": "Attic", "pin": PIN }))
     }
