@@ -22,6 +22,8 @@ describe('languages', () => {
     );
 
   it('have the same words', () => {
-    expect(keys(fr).sort()).toEqual(keys(en).sort());
+    // What the machine says in English itself is for the other languages alone.
+    const shared = keys(fr).filter((key) => !key.startsWith('failure.codes.'));
+    expect(shared.sort()).toEqual(keys(en).sort());
   });
 });

@@ -515,6 +515,8 @@ export const en = {
     unreachableHint: 'Check that Lanthorn is running and that you are on the same network.',
     unknown: (code: string) => `Something went wrong (${code}).`,
     request: (id: string) => `Request ${id}`,
+    /** What happened and what to do, by code. Empty here: the machine itself says it in English. */
+    codes: {} as Partial<Record<string, readonly [message: string, hint: string]>>,
   },
 };
 

@@ -15,9 +15,10 @@ export function describeFailure(failure: unknown, words: Words): FailureWords {
   if (failure.code === UNREACHABLE) {
     return { message: text.unreachable, hint: text.unreachableHint, request: '' };
   }
+  const [message, hint] = text.codes[failure.code] ?? [failure.message, failure.hint];
   return {
-    message: failure.message || text.unknown(failure.code),
-    hint: failure.hint,
+    message: message || text.unknown(failure.code),
+    hint,
     request: failure.requestId ? text.request(failure.requestId) : '',
   };
 }
