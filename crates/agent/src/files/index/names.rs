@@ -76,6 +76,13 @@ pub(crate) fn fold(text: &[u8]) -> Vec<u8> {
     run.bytes
 }
 
+/// For each byte of a text whether [`fold`] makes a capital small there.
+pub(crate) fn capitals(text: &[u8]) -> Vec<bool> {
+    let mut run = Names::default();
+    run.push_folded(text);
+    (0..text.len()).map(|at| run.is_capital(at)).collect()
+}
+
 impl Names {
     /// The folded bytes, tags and NULs included.
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -228,6 +235,11 @@ impl Name<'_> {
             }
         }
         bytes
+    }
+
+    /// True if just these of the letters from a place on are capitals.
+    pub(crate) fn has_capitals(&self, from: usize, capitals: &[bool]) -> bool {
+        capitals.iter().enumerate().all(|(i, capital)| self.run.is_capital(self.at + from + i) == *capital)
     }
 
     /// True if this is the name, byte for byte.

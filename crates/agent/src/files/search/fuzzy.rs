@@ -1,33 +1,39 @@
 //! The last rank: names that have the letters of the query in their order, with others between.
 
-/// Letters, from the rarest in names to the most common. What is not here is taken to be rarer still.
-const BY_RARITY: &[u8] = b"qzxjkvw7869y5b34fhgupdlcm20sr1-n._otiae";
+use crate::files::index::names::fold;
+
 /// A query with fewer letters would fit nearly everything.
 const FEWEST_LETTERS: usize = 3;
+/// So many stretches of the names are looked at to learn which letters are rare there …
+const SAMPLES: usize = 64;
+/// … each of so many bytes.
+const SAMPLE: usize = 1024;
 
 /// The letters of a query's words, case-folded.
 pub(crate) struct Pattern {
     words: Vec<Vec<u8>>,
-    rarest: u8,
 }
 
 impl Pattern {
     /// `None` if the query has too few letters.
     pub(crate) fn new(query: &str) -> Option<Self> {
-        let words: Vec<Vec<u8>> =
-            query.split_whitespace().map(|word| crate::files::index::names::fold(word.as_bytes())).collect();
-        let letters = words.iter().flatten().copied();
-        if letters.clone().count() < FEWEST_LETTERS {
-            return None;
-        }
-        let rarity = |byte: &u8| BY_RARITY.iter().position(|b| b == byte).map_or(0, |at| at + 1);
-        let rarest = letters.min_by_key(rarity)?;
-        Some(Self { words, rarest })
+        let words: Vec<Vec<u8>> = query.split_whitespace().map(|word| fold(word.as_bytes())).collect();
+        (words.iter().map(Vec::len).sum::<usize>() >= FEWEST_LETTERS).then_some(Self { words })
     }
 
-    /// A byte that every fitting name has.
-    pub(crate) const fn rarest(&self) -> u8 {
-        self.rarest
+    /// The different bytes of the query, the rarest in these names first. Every fitting name has them all.
+    pub(crate) fn rarest_first(&self, names: &[u8]) -> Vec<u8> {
+        let mut seen = [0u32; 256];
+        let step = (names.len() / SAMPLES).max(SAMPLE);
+        for stretch in names.chunks(step) {
+            for byte in &stretch[..stretch.len().min(SAMPLE)] {
+                seen[usize::from(*byte)] += 1;
+            }
+        }
+        let mut letters = self.words.concat();
+        letters.sort_unstable_by_key(|byte| (seen[usize::from(*byte)], *byte));
+        letters.dedup();
+        letters
     }
 
     /// How far a folded name is from the query: the number of letters between. `None` if it does not fit.
@@ -83,8 +89,10 @@ mod tests {
     }
 
     #[test]
-    fn the_rarest_letter_is_taken() {
-        assert_eq!(Pattern::new("aquae").unwrap().rarest(), b'q');
-        assert_eq!(Pattern::new("seité").unwrap().rarest(), 0xc3);
+    fn the_rarest_letter_comes_first() {
+        let pattern = Pattern::new("nan zz").unwrap();
+        assert_eq!(pattern.rarest_first(b"banana.z"), b"zna");
+        assert_eq!(pattern.rarest_first(b"zzzzn"), b"anz");
+        assert_eq!(pattern.rarest_first(b""), b"anz");
     }
 }

@@ -10,7 +10,7 @@ use proto::api::files::MatchType;
 
 use super::fuzzy;
 use super::glob::{Glob, PathGlob, is_glob};
-use crate::files::index::names::{Name, fold};
+use crate::files::index::names::{Name, capitals, fold};
 
 /// The longest query, in bytes.
 pub(crate) const MAX_QUERY_BYTES: usize = 256;
@@ -43,7 +43,7 @@ pub(crate) enum Word {
     /// Somewhere in a name.
     Name(Box<Text>),
     /// Across names.
-    Path(PathText),
+    Path(Box<PathText>),
     /// A pattern of the name.
     Glob(Cased<Glob>),
     /// A pattern of the path.
@@ -53,13 +53,14 @@ pub(crate) enum Word {
 /// A text, looked for in a name.
 pub(crate) struct Text {
     folded: Finder<'static>,
-    exact: Option<Finder<'static>>,
+    /// For each byte whether it begins a capital, if case counts.
+    capitals: Option<Vec<bool>>,
 }
 
 /// A text with `/`: the end of the folder's path, then the beginning of the name.
 pub(crate) struct PathText {
     above: Vec<u8>,
-    begin: Vec<u8>,
+    begin: Text,
     exact: bool,
 }
 
@@ -185,7 +186,7 @@ impl Word {
         let exact = fold(word) != word;
         match (word.contains(&b'/'), is_glob(word)) {
             (false, false) => Self::Name(Box::new(Text::new(word))),
-            (true, false) => Self::Path(PathText::new(word, exact)),
+            (true, false) => Self::Path(Box::new(PathText::new(word, exact))),
             (false, true) => {
                 let glob = Glob::parse(word);
                 let literal = Finder::new(&fold(&glob.literal())).into_owned();
@@ -203,7 +204,7 @@ impl Word {
     pub(crate) fn literal(&self) -> Option<&Finder<'static>> {
         match self {
             Self::Name(text) => Some(&text.folded),
-            Self::Path(_) => None,
+            Self::Path(text) => Some(&text.begin.folded),
             Self::Glob(Cased { literal, .. }) | Self::PathGlob(Cased { literal, .. }) => Some(literal),
         }
         .filter(|finder| !finder.needle().is_empty())
@@ -212,23 +213,37 @@ impl Word {
 
 impl Text {
     fn new(text: &[u8]) -> Self {
-        let folded = fold(text);
-        let exact = (folded != text).then(|| Finder::new(text).into_owned());
-        Self { folded: Finder::new(&folded).into_owned(), exact }
+        Self::of_word(text, fold(text) != text)
+    }
+
+    /// A part of a word in which case counts or not.
+    fn of_word(text: &[u8], exact: bool) -> Self {
+        Self { folded: Finder::new(&fold(text)).into_owned(), capitals: exact.then(|| capitals(text)) }
     }
 
     fn is_in(&self, name: &Name<'_>) -> bool {
-        self.folded.find(name.folded).is_some()
-            && self.exact.as_ref().is_none_or(|exact| exact.find(&name.original()).is_some())
+        match &self.capitals {
+            None => self.folded.find(name.folded).is_some(),
+            // Every place counts, also those that overlap: "aA" is in "aaA".
+            Some(capitals) => (0..name.folded.len())
+                .scan(0, |from, _| {
+                    let at = *from + self.folded.find(name.folded.get(*from..)?)?;
+                    *from = at + 1;
+                    Some(at)
+                })
+                .any(|at| name.has_capitals(at, capitals)),
+        }
+    }
+
+    fn begins(&self, name: &Name<'_>) -> bool {
+        name.folded.starts_with(self.folded.needle())
+            && self.capitals.as_ref().is_none_or(|capitals| name.has_capitals(0, capitals))
     }
 
     /// How a name that has every word fits the query as a whole.
     fn grade(&self, name: &Name<'_>) -> MatchType {
         let text = self.folded.needle();
-        let begins = !text.is_empty()
-            && name.folded.starts_with(text)
-            && self.exact.as_ref().is_none_or(|exact| name.original().starts_with(exact.needle()));
-        match begins {
+        match !text.is_empty() && self.begins(name) {
             true if name.folded.len() == text.len() => MatchType::Exact,
             true => MatchType::Prefix,
             false => MatchType::Substring,
@@ -239,18 +254,12 @@ impl Text {
 impl PathText {
     fn new(word: &[u8], exact: bool) -> Self {
         let slash = word.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        let (above, begin) = (&word[..slash], &word[slash + 1..]);
-        Self { above: above.to_vec(), begin: begin.to_vec(), exact }
+        Self { above: word[..slash].to_vec(), begin: Text::of_word(&word[slash + 1..], exact), exact }
     }
 
     /// True if the text lies in the path such that it ends within this name.
     fn ends_in(&self, parent: &Trail, name: &Name<'_>) -> bool {
-        let begins = if self.exact {
-            name.original().starts_with(&self.begin)
-        } else {
-            name.folded.starts_with(&self.begin)
-        };
-        begins && parent.get(self.exact).ends_with(&self.above)
+        self.begin.begins(name) && parent.get(self.exact).ends_with(&self.above)
     }
 }
 
@@ -317,6 +326,12 @@ mod tests {
         for (query, path, wanted) in [
             ("report.pdf", "Report.PDF", Some(Exact)),
             ("Report.pdf", "report.pdf", None),
+            ("aA", "aaA", Some(Substring)),
+            ("aA", "aaa", None),
+            ("Aé", "xAéÉ", Some(Substring)),
+            ("x/aB", "x/aBc", Some(Path)),
+            ("x/aB", "x/abc", None),
+            ("X/ab", "X/aBc", None),
             ("Report.pdf", "x/Report.pdf", Some(Exact)),
             ("my file", "My File.txt", Some(Prefix)),
             ("file my", "My File.txt", Some(Substring)),
