@@ -50,8 +50,9 @@ $(WEB_BUILT): $(WEB_READY) $(WEB_SOURCES)
 	@touch $@
 
 api: ## write the API's description and the page's types again
-	$(CARGO) run -q -p lanthorn -- openapi > docs/openapi.json
-	$(CARGO) run -q -p lanthorn -- openapi --markdown > docs/http-api.md
+	$(CARGO) build --workspace --all-targets
+	target/debug/lanthorn openapi > docs/openapi.json
+	target/debug/lanthorn openapi --markdown > docs/http-api.md
 	cd web && $(NPM) run --silent api
 
 fmt: $(WEB_READY) ## format everything

@@ -1,7 +1,7 @@
 //! Why not: one table of codes, each with its HTTP status and the exit code of the command line.
 //! A room's error becomes an [`ApiError`] at the door; nothing else leaves the process.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
@@ -51,6 +51,12 @@ codes! {
     WrongPin => "WRONG_PIN", UNAUTHORIZED, 4;
     /// The setup code is not the right one.
     WrongSetupCode => "WRONG_SETUP_CODE", UNAUTHORIZED, 4;
+    /// The pairing code or invite is wrong, used, or over its time.
+    WrongCode => "WRONG_CODE", UNAUTHORIZED, 4;
+    /// The access token is missing, wrong, or over its time.
+    TokenInvalid => "TOKEN_INVALID", UNAUTHORIZED, 4;
+    /// The signature does not prove the device's key.
+    WrongSignature => "WRONG_SIGNATURE", UNAUTHORIZED, 4;
     /// The ticket is not a ticket.
     TicketMalformed => "TICKET_MALFORMED", UNAUTHORIZED, 4;
     /// The ticket names a key this device does not know.
@@ -85,6 +91,8 @@ codes! {
     IsFolder => "IS_FOLDER", CONFLICT, 2;
     /// It is a file and should be a folder.
     NotFolder => "NOT_FOLDER", CONFLICT, 2;
+    /// The two clocks differ too much for tickets to work.
+    ClockSkew => "CLOCK_SKEW", CONFLICT, 1;
     /// Setup is already done.
     AlreadySetUp => "ALREADY_SET_UP", CONFLICT, 2;
     /// The thing changed since the caller last looked.
@@ -156,11 +164,37 @@ impl ApiError {
         self.retry_after = Some(seconds);
         self
     }
+
+    /// The error as an HTTP answer: status, JSON, `Retry-After`. The error itself goes along as an extension, so that
+    /// the outermost layer can add the request's id.
+    #[must_use]
+    pub fn into_response<B: From<Vec<u8>>>(self) -> http::Response<B> {
+        let json = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = http::Response::new(json.into());
+        *response.status_mut() = self.code.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_becomes_a_whole_answer() {
+        let error = ApiError::new(ErrorCode::Busy, "Everything is in use.", "Try again.").retry_after(3);
+        let answer: http::Response<Vec<u8>> = error.clone().into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "3");
+        assert_eq!(serde_json::from_slice::<ApiError>(answer.body()).unwrap(), error);
+        assert_eq!(answer.extensions().get(), Some(&error));
+    }
 
     #[test]
     fn every_code_is_an_error_and_is_spelled_once() {

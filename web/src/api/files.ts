@@ -1,4 +1,5 @@
 // The files of a share: asking for lists, and the addresses that the browser itself opens.
+import { lastName, parentPath } from '../routes';
 import { address, request, requestJson } from './client';
 import type { ArchiveFormat, Entry, ListQuery, Listing, MediaInfo, SearchEvent, SearchQuery } from './types';
 
@@ -31,6 +32,12 @@ export const downloadUrl = (place: Place, path: string) => address(resource(plac
 /** A folder, or the named entries of it, packed. */
 export const archiveUrl = (place: Place, path: string, names: string[], format: ArchiveFormat) =>
   address(resource(place, 'archive'), { path, names: names.join('/'), format });
+
+/** A folder as one archive. It unpacks as that folder, so that its files do not spill over what is there already. */
+export const folderArchiveUrl = (place: Place, path: string, format: ArchiveFormat) =>
+  path === ''
+    ? archiveUrl(place, '', [], format)
+    : archiveUrl(place, parentPath(path), [lastName(path)], format);
 
 export const thumbnailUrl = (place: Place, entry: Pick<Entry, 'path' | 'version'>, size: number) =>
   address(resource(place, 'thumbnail'), { path: entry.path, size, v: entry.version });

@@ -22,7 +22,7 @@ describe('saving', () => {
   it('one folder is an archive of it', () => {
     const href = downloadHref([chosen('a/b', 'folder')], 'tar');
     expect(tail(href)).toBe('archive');
-    expect(query(href)).toEqual({ path: 'a/b', format: 'tar' });
+    expect(query(href)).toEqual({ path: 'a', names: 'b', format: 'tar' });
   });
 
   it('several of a folder are an archive of their names', () => {

@@ -6,7 +6,7 @@ import FolderOpen from '@lucide/svelte/icons/folder-open';
 import Info from '@lucide/svelte/icons/info';
 import LinkIcon from '@lucide/svelte/icons/link-2';
 import Package from '@lucide/svelte/icons/package';
-import { archiveUrl, downloadUrl, type Place } from '../api/files';
+import { archiveUrl, downloadUrl, folderArchiveUrl, type Place } from '../api/files';
 import type { ArchiveFormat, Entry } from '../api/types';
 import { copyText } from '../lib/clipboard';
 import { folderHref, lastName, parentPath } from '../routes';
@@ -38,7 +38,7 @@ export function downloadHref(chosen: Chosen[], format: ArchiveFormat): string | 
   if (chosen.length === 1) {
     return isFile(first)
       ? downloadUrl(first.place, first.entry.path)
-      : archiveUrl(first.place, first.entry.path, [], format);
+      : folderArchiveUrl(first.place, first.entry.path, format);
   }
   const folder = parentPath(first.entry.path);
   const together = chosen.every(

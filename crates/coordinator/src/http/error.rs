@@ -1,7 +1,5 @@
 //! Errors on their way out: a room's error becomes status, JSON and log line here and nowhere else.
 
-use axum::Json;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use proto::ErrorCode::{self, *};
 use proto::{ApiError, Permission};
@@ -199,15 +197,7 @@ impl From<GatewayError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = self.0.code.status();
-        let retry_after = self.0.retry_after;
-        let mut response = (status, Json(&self.0)).into_response();
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        // Kept beside the body, so that the outermost layer can add the request's id.
-        response.extensions_mut().insert(self.0);
-        response
+        self.0.into_response()
     }
 }
 
