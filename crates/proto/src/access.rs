@@ -60,6 +60,12 @@ impl Permissions {
         self.0 & permission.bit() != 0
     }
 
+    /// What either set allows.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// What both sets allow.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {

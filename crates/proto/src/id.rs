@@ -68,6 +68,21 @@ uuid_id!(
     "session"
 );
 uuid_id!(
+    /// People who are given rights together.
+    RoomId,
+    "room"
+);
+uuid_id!(
+    /// What somebody may do with a share.
+    GrantId,
+    "grant"
+);
+uuid_id!(
+    /// An invitation to join.
+    InviteId,
+    "invite"
+);
+uuid_id!(
     /// One HTTP request, as named in logs and errors.
     RequestId,
     "request"

@@ -1,7 +1,8 @@
 //! WORDS: the types and messages that cross a wire, and the rules they carry.
 //!
 //! Data flow: [`id`] names things, [`path`] names places inside a share, [`access`] says what may be done,
-//! [`ticket`] carries that to a device, [`error`] says why not, and [`api`] holds the JSON shapes of the HTTP API.
+//! [`ticket`] carries that to a device, [`error`] says why not, [`api`] holds the JSON shapes of the HTTP API, and
+//! [`wire`] what devices and coordinators say to each other besides.
 //! No tokio, no clock, no input or output: callers pass the time in and the bytes out.
 
 pub mod access;
@@ -11,6 +12,7 @@ pub mod id;
 pub mod path;
 pub mod secret;
 pub mod ticket;
+pub mod wire;
 
 pub use access::{Permission, Permissions};
 pub use error::{ApiError, ErrorCode};

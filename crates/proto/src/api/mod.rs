@@ -1,7 +1,11 @@
 //! The JSON shapes of the HTTP API, one file per resource. OpenAPI and the web page's types are made from these.
 
+pub mod audit;
 pub mod auth;
 pub mod catalog;
+pub mod events;
 pub mod files;
+pub mod pairing;
+pub mod people;
 pub mod settings;
 pub mod setup;

@@ -1,0 +1,7 @@
+//! What devices and coordinators say to each other outside the HTTP API, one file per protocol, with the names
+//! (ALPN) by which a connection says which one it speaks.
+
+pub mod link;
+
+/// The device API over a stream between two devices: one HTTP/1.1 exchange per stream.
+pub const ALPN_HTTP: &[u8] = b"lanthorn/http/1";
