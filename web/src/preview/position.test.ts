@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fileKey, keepPosition, recallPosition } from './position';
+import { Bookmark, fileKey, keepPosition, recallPosition } from './position';
 
 class MemoryStore implements Storage {
   #kept = new Map<string, string>();
@@ -50,6 +50,14 @@ describe('positions', () => {
       throw new DOMException('full', 'QuotaExceededError');
     };
     expect(() => keepPosition('a', 50, 100, store)).not.toThrow();
+  });
+  it('keeps the place while it moves, every five seconds', () => {
+    const bookmark = new Bookmark('a', store);
+    const kept = [20, 24, 25, 29, 31, 12].map((second) => {
+      bookmark.moved(second, 300);
+      return bookmark.recall();
+    });
+    expect(kept).toEqual([20, 20, 25, 25, 31, 12]);
   });
   it('tells versions of a file apart', () => {
     expect(fileKey('d', 's', 'a/b', '1')).not.toBe(fileKey('d', 's', 'a/b', '2'));

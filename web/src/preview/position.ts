@@ -7,6 +7,9 @@ const MAX_KEPT = 200;
 /** Nobody needs to be put back to the first seconds, nor to the last ones. */
 const MARGIN_SECONDS = 5;
 
+/** A place is kept whenever it has moved this far. */
+const KEEP_EVERY_SECONDS = 5;
+
 type Kept = [file: string, seconds: number][];
 
 /** A name for one state of one file. */
@@ -28,6 +31,31 @@ export function keepPosition(file: string, seconds: number, duration: number, st
     store.setItem(KEY, JSON.stringify(kept.slice(0, MAX_KEPT)));
   } catch {
     // The store is full or closed: forgetting is harmless.
+  }
+}
+
+/** The place somebody has reached in one file, kept while it moves on. */
+export class Bookmark {
+  readonly #file: string;
+  readonly #store: Storage;
+  #kept = 0;
+
+  constructor(file: string, store: Storage) {
+    this.#file = file;
+    this.#store = store;
+  }
+
+  recall(): number {
+    return recallPosition(this.#file, this.#store);
+  }
+
+  keep(seconds: number, duration: number): void {
+    this.#kept = seconds;
+    keepPosition(this.#file, seconds, duration, this.#store);
+  }
+
+  moved(seconds: number, duration: number): void {
+    if (Math.abs(seconds - this.#kept) >= KEEP_EVERY_SECONDS) this.keep(seconds, duration);
   }
 }
 
