@@ -65,3 +65,32 @@ test('sign in, browse, choose, look, next, download: by keys alone', async ({ ma
   const [several] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
   expect(several.suggestedFilename()).toMatch(/\.zip$/);
 });
+
+test('a link of the sidebar leads into the list that it opens', async ({ machine, page }) => {
+  for (const name of ['a.txt', 'b.txt']) machine.put(`trips/${name}`, name);
+  await page.goto(await machine.address(page, 'trips'));
+  await expect(page.getByRole('row', { name: 'a.txt' })).toBeVisible();
+  await page.goto(`${machine.url}/settings`);
+  const machines = page.getByRole('navigation', { name: 'Machines' });
+  await tabTo(page, machines.getByRole('link', { name: 'Shared files' }));
+  await page.keyboard.press('Enter');
+
+  // Focused, and so read out by its name.
+  const list = page.getByRole('grid', { name: 'Shared files' });
+  await expect(list).toBeFocused();
+  await expect(list).toHaveCSS('outline-style', 'solid');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('row', { name: 'trips' })).toHaveAttribute('aria-selected', 'true');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('End');
+  await expect(page.getByRole('row', { name: 'b.txt' })).toHaveAttribute('aria-selected', 'true');
+
+  // A step of the path leads up in the same way, to the folder one comes from.
+  await tabTo(
+    page,
+    page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'Shared files' }),
+  );
+  await page.keyboard.press('Enter');
+  await expect(list).toBeFocused();
+  await expect(page.getByRole('row', { name: 'trips' })).toHaveAttribute('aria-selected', 'true');
+});
