@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatDuration, formatExactTime, formatSize, formatTime } from './format';
+import { formatAgo, formatCount, formatDuration, formatExactTime, formatSize, formatTime } from './format';
 
 /** Intl uses narrow and no-break spaces, which are hard to tell apart in a test. */
 const plain = (text: string) => text.replace(/\s/g, ' ');
@@ -38,6 +38,9 @@ describe('lengths', () => {
     [0, '0:00'],
     [252.9, '4:12'],
     [3_725, '1:02:05'],
+    [NaN, '–:––'],
+    [Infinity, '–:––'],
+    [-1, '–:––'],
   ])('%d s is %s', (seconds, text) => {
     expect(formatDuration(seconds)).toBe(text);
   });
@@ -48,7 +51,7 @@ describe('times', () => {
 
   it.each([
     ['2026-11-21T14:29:31Z', 'Now'],
-    ['2026-11-21T14:28:00Z', '2 min. ago'],
+    ['2026-11-21T14:28:00Z', '2 min ago'],
     ['2026-11-21T09:14:00Z', 'Today, 09:14'],
     ['2026-11-20T23:59:00Z', 'Yesterday'],
     ['2026-11-18T12:00:00Z', '18 Nov'],
@@ -57,6 +60,16 @@ describe('times', () => {
     ['2027-01-01T00:00:00Z', '1 Jan 2027'],
   ])('%s is %s', (moment, text) => {
     expect(formatTime(new Date(moment), now, 'en')).toBe(text);
+  });
+
+  it.each([
+    ['2026-11-21T14:29:31Z', 'now'],
+    ['2026-11-21T14:30:09Z', 'now'],
+    ['2026-11-21T13:31:00Z', '59 min ago'],
+    ['2026-11-21T11:00:00Z', '3 hours ago'],
+    ['2026-11-18T12:00:00Z', '3 days ago'],
+  ])('%s was %s', (moment, text) => {
+    expect(formatAgo(new Date(moment), now, 'en')).toBe(text);
   });
 
   it('speak French', () => {

@@ -47,9 +47,10 @@ export function formatCount(count: number, language: Language): string {
   return kept(`count ${language}`, () => new Intl.NumberFormat(language)).format(count);
 }
 
-/** `3725` seconds → `1:02:05`. */
+/** `3725` seconds → `1:02:05`; an unknown number is a dash. */
 export function formatDuration(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
+  if (!Number.isFinite(seconds) || seconds < 0) return '–:––';
+  const whole = Math.floor(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
   const shown = parts[0] ? parts : parts.slice(1);
   return shown.map((part, i) => (i ? String(part).padStart(2, '0') : String(part))).join(':');
@@ -73,6 +74,15 @@ export function formatTime(moment: Date, now: Date, language: Language): string 
   return calendar(moment, moment.getFullYear() === now.getFullYear(), language);
 }
 
+/** How long ago a moment was, within a sentence: `3 hours ago`. */
+export function formatAgo(moment: Date, now: Date, language: Language): string {
+  const age = Math.max(0, now.getTime() - moment.getTime());
+  if (age < MINUTE) return relative(language, 0, 'second');
+  if (age < HOUR) return relative(language, -Math.floor(age / MINUTE), 'minute');
+  if (age < DAY) return relative(language, -Math.floor(age / HOUR), 'hour');
+  return relative(language, -Math.floor(age / DAY), 'day');
+}
+
 function daysBetween(from: Date, to: Date): number {
   const midnight = (moment: Date) =>
     new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime();
@@ -80,9 +90,9 @@ function daysBetween(from: Date, to: Date): number {
   return Math.round((midnight(to) - midnight(from)) / DAY);
 }
 
-function relative(language: Language, value: number, unit: 'second' | 'minute' | 'day'): string {
+function relative(language: Language, value: number, unit: 'second' | 'minute' | 'hour' | 'day'): string {
   const style = unit === 'minute' ? 'short' : 'long';
-  const make = () => new Intl.RelativeTimeFormat(language, { numeric: 'auto', style });
+  const make = () => new Intl.RelativeTimeFormat(european(language), { numeric: 'auto', style });
   return kept(`relative ${language} ${style}`, make).format(value, unit);
 }
 
