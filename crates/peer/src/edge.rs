@@ -18,16 +18,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
 use crate::connection::{Connection, canonical};
+use crate::endpoint::Endpoint;
+use crate::lane::lan;
 #[cfg(target_os = "linux")]
 use crate::lane_io::LaneIo;
 use crate::sendfile::Lane;
@@ -67,17 +70,19 @@ impl<B, S> Handler<B> for S where
 
 /// Serves a bound listener until `shutdown`, then lets requests under way finish for four seconds.
 ///
-/// Without `tls`, a caller that speaks TLS is hung up on.
+/// With `lanes`, a peer that asks for a lane (by ALPN, in its first message) is handed to the endpoint; every other
+/// caller that speaks TLS gets the page's, `tls`, and is hung up on if there is none.
 pub async fn serve<S, B>(
     listener: TcpListener,
     handler: S,
     tls: Option<Arc<ServerConfig>>,
+    lanes: Option<Endpoint>,
     shutdown: CancellationToken,
 ) where
     S: Handler<B>,
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
-    let doors = Doors { tls: tls.map(TlsAcceptor::from), shutdown: shutdown.clone(), http: http_builder() };
+    let doors = Doors { tls, lanes, shutdown: shutdown.clone(), http: http_builder() };
     let (places, callers) = (Arc::new(Semaphore::new(MAX_CONNECTIONS)), Callers::default());
     let tasks = TaskTracker::new();
     while let Some((stream, remote, place)) = next_caller(&listener, &places, &shutdown).await {
@@ -149,7 +154,8 @@ fn http_builder() -> auto::Builder<TokioExecutor> {
 /// What every connection needs: the ways in, and the word to end.
 #[derive(Clone)]
 struct Doors {
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ServerConfig>>,
+    lanes: Option<Endpoint>,
     shutdown: CancellationToken,
     http: auto::Builder<TokioExecutor>,
 }
@@ -180,8 +186,12 @@ impl Doors {
             let lane = Some(lane);
             return self.converse(stream, connection(false), lane, handler).await;
         }
+        let began = within_deadline(LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
+        if let Some(lanes) = self.lanes.as_ref().filter(|_| lan::is_asked_for(&began.client_hello())) {
+            return lanes.accept(began, connection(true), HEADER_DEADLINE, self.shutdown.clone()).await;
+        }
         let Some(tls) = &self.tls else { return Err(io::Error::other("TLS is not offered on this port")) };
-        let stream = within_deadline(tls.accept(stream)).await?;
+        let stream = within_deadline(began.into_stream(Arc::clone(tls))).await?;
         self.converse(stream, connection(true), None, handler).await
     }
 
@@ -293,7 +303,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let shutdown = CancellationToken::new();
-            let served = tokio::spawn(serve(listener, handler, tls, shutdown.clone()));
+            let served = tokio::spawn(serve(listener, handler, tls, None, shutdown.clone()));
             Self { address, shutdown, served }
         }
 

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+pub use peer::PeerId;
 use proto::ticket::{Ticket, TicketError};
-use proto::{ApiError, DeviceId, ErrorCode, Permission, ShareId};
+use proto::{ApiError, ErrorCode, Permission, ShareId};
 
 use super::error::Refusal;
 use crate::agent::{Agent, Share};
-
-/// The peer's key, as the transport proved it. A request extension; absent over direct HTTP.
-#[derive(Clone, Copy, Debug)]
-pub struct PeerId(pub DeviceId);
 
 /// The share named in the address, opened for looking: [`Permission::Read`].
 pub struct CanRead(pub Arc<Share>);

@@ -64,7 +64,7 @@ impl Running {
         let Listening { listener, notice } = listen::listen(config, role)?;
         let bound = listener.local_addr()?;
         let shutdown = CancellationToken::new();
-        let served = tokio::spawn(peer::edge::serve(listener, router, tls, shutdown.clone()));
+        let served = tokio::spawn(peer::edge::serve(listener, router, tls, None, shutdown.clone()));
         let announcement = Announcement { device_name: &config.device_name, bound, setup_code, notice };
         announcement.print();
         if config.open_browser && role != Role::Agent && role != Role::Coordinator {

@@ -30,6 +30,10 @@ pub struct Addresses {
     /// Addresses of its port, TCP and UDP alike, likeliest first.
     #[schema(value_type = Vec<String>)]
     pub direct: Vec<SocketAddr>,
+    /// Where else it is on UDP: another port than that, or as it is seen from outside its network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub udp: Vec<SocketAddr>,
     /// The relay that it listens at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<String>,
