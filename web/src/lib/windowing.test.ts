@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_HEIGHT, scrollTopFor, windowOf, type View } from './windowing';
+import { MAX_HEIGHT, mostDrawn, scrollTopFor, windowOf, type View } from './windowing';
 
 const list = (changes: Partial<View> = {}): View => ({
   count: 100_000,
@@ -27,6 +27,21 @@ describe('the drawn part', () => {
   it.each([0, 1, 39, 40, 1_999_999, 100_000 * 40 - 800])('covers the screen at %d', (scrollTop) => {
     expect(covers(list({ scrollTop }))).toBe(true);
   });
+
+  it.each([0, 1, 39, 40, 41, 399.5, 1_999_999, 100_000 * 40 - 800])(
+    'fits into its slots at %d',
+    (scrollTop) => {
+      for (const [columns, viewHeight] of [
+        [1, 800],
+        [1, 807.5],
+        [4, 800],
+      ] as const) {
+        const view = list({ scrollTop, columns, viewHeight });
+        const { first, end } = windowOf(view);
+        expect(end - first).toBeLessThanOrEqual(mostDrawn(view));
+      }
+    },
+  );
 
   it('starts whole lines in a grid', () => {
     const { first, end } = windowOf(list({ count: 1_003, columns: 4, scrollTop: 5_000 }));

@@ -42,6 +42,11 @@ export function windowOf(view: View): Window {
   };
 }
 
+/** The most entries that a window of this size ever draws. */
+export function mostDrawn({ columns, lineHeight, viewHeight }: View): number {
+  return (Math.ceil(viewHeight / lineHeight) + 1 + 2 * OVERSCAN) * columns;
+}
+
 /** How far down the visible part is in a list too high for the browser, of which the scrollbar shows a model. */
 function trueTop({ scrollTop, viewHeight }: View, full: number, height: number): number {
   if (full <= height) return Math.max(0, Math.min(scrollTop, full - viewHeight));
