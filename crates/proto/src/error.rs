@@ -65,6 +65,8 @@ codes! {
     TicketSignature => "TICKET_SIGNATURE", UNAUTHORIZED, 4;
     /// The ticket is over its time.
     TicketExpired => "TICKET_EXPIRED", UNAUTHORIZED, 4;
+    /// What the ticket stands for has ended.
+    TicketRevoked => "TICKET_REVOKED", UNAUTHORIZED, 4;
     /// The ticket is for another device.
     TicketAudience => "TICKET_AUDIENCE", FORBIDDEN, 4;
     /// The ticket belongs to somebody else.
@@ -117,6 +119,8 @@ codes! {
     ReadFailed => "READ_FAILED", INTERNAL_SERVER_ERROR, 1;
     /// The device did not answer properly.
     DeviceFailed => "DEVICE_FAILED", BAD_GATEWAY, 1;
+    /// The device is there, and there is no way to it.
+    DeviceUnreachable => "DEVICE_UNREACHABLE", BAD_GATEWAY, 5;
     /// The first-run setup has not been done.
     NotSetUp => "NOT_SET_UP", SERVICE_UNAVAILABLE, 5;
     /// The device is not connected.

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod api;
+pub mod base64url;
 pub mod error;
 pub mod id;
 pub mod path;

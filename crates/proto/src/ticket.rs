@@ -37,6 +37,9 @@ pub enum TicketError {
     /// Over its time, or not yet in it.
     #[error("the ticket has expired")]
     Expired,
+    /// What it stands for has ended.
+    #[error("the ticket has been revoked")]
+    Revoked,
     /// For another device.
     #[error("the ticket is for another device")]
     Audience,
@@ -60,6 +63,7 @@ impl TicketError {
             Self::Key => ErrorCode::TicketKey,
             Self::Signature => ErrorCode::TicketSignature,
             Self::Expired => ErrorCode::TicketExpired,
+            Self::Revoked => ErrorCode::TicketRevoked,
             Self::Audience => ErrorCode::TicketAudience,
             Self::Presenter => ErrorCode::TicketPresenter,
             Self::Resource => ErrorCode::TicketResource,
@@ -261,8 +265,7 @@ impl KeyRing {
         presenter: Option<DeviceId>,
         now: OffsetDateTime,
     ) -> Result<VerifiedTicket, TicketError> {
-        let claims = self.authentic_claims(ticket)?;
-        let verified = VerifiedTicket { claims };
+        let verified = self.authentic_claims(ticket)?;
         verified.check_time(now)?;
         if verified.claims.aud != self.audience {
             return Err(TicketError::Audience);
@@ -273,17 +276,19 @@ impl KeyRing {
         Ok(verified)
     }
 
-    fn authentic_claims(&self, ticket: &Ticket) -> Result<Claims, TicketError> {
+    fn authentic_claims(&self, ticket: &Ticket) -> Result<VerifiedTicket, TicketError> {
         if ticket.0.len() > MAX_TICKET_BYTES {
             return Err(TicketError::Malformed);
         }
         let token =
             UntrustedToken::<Public, V4>::try_from(ticket.0.as_str()).map_err(|_| TicketError::Malformed)?;
         let footer = token.untrusted_footer();
-        let (_, key) = self.keys.iter().find(|(id, _)| id.as_bytes() == footer).ok_or(TicketError::Key)?;
+        let (issuer, key) =
+            self.keys.iter().find(|(id, _)| id.as_bytes() == footer).ok_or(TicketError::Key)?;
         let key = AsymmetricPublicKey::<V4>::from(&key.0).map_err(|_| TicketError::Key)?;
         PublicToken::verify(&key, &token, Some(footer), None).map_err(|_| TicketError::Signature)?;
-        serde_json::from_slice(token.untrusted_payload()).map_err(|_| TicketError::Malformed)
+        let claims = serde_json::from_slice(token.untrusted_payload()).map_err(|_| TicketError::Malformed)?;
+        Ok(VerifiedTicket { claims, issuer: issuer.clone() })
     }
 }
 
@@ -291,6 +296,7 @@ impl KeyRing {
 #[derive(Clone, Debug)]
 pub struct VerifiedTicket {
     claims: Claims,
+    issuer: String,
 }
 
 impl VerifiedTicket {
@@ -298,6 +304,12 @@ impl VerifiedTicket {
     #[must_use]
     pub const fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// The id of the key that signed it: which coordinator vouches for it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Fails once the ticket's time is over: for answers from a cache, and for streams that outlive it.

@@ -21,6 +21,8 @@ pub const VERSION: u32 = 1;
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// How often a device says that it is there.
 pub const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How long each side waits for the other's part of the greeting.
+pub const GREETING: Duration = Duration::from_secs(10);
 /// After how long without a word a device counts as offline.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(90);
 
@@ -78,11 +80,18 @@ pub enum FromAgent {
         device: DeviceId,
         /// Its Ed25519 signature of [`hello_text`], in base64url.
         signature: String,
+        /// Its clock, so that the coordinator can say that it is wrong.
+        #[serde(with = "time::serde::rfc3339")]
+        time: OffsetDateTime,
         /// What it offers.
         registration: Box<Registration>,
     },
     /// The device is there.
-    Heartbeat,
+    Heartbeat {
+        /// Its clock.
+        #[serde(with = "time::serde::rfc3339")]
+        time: OffsetDateTime,
+    },
     /// The shares, when they changed: all of them.
     Shares {
         /// All it offers.
@@ -120,6 +129,9 @@ pub enum FromCoordinator {
         /// Relays the device may use.
         #[serde(default)]
         relays: Vec<String>,
+        /// What is wrong although the device is let in: its clock, for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<ApiError>,
     },
     /// The device is not let in. The link ends.
     Refused {
@@ -140,6 +152,9 @@ pub enum FromCoordinator {
     Revoked {
         /// What ended.
         what: Revoked,
+        /// When, by the coordinator's clock: a ticket written later is good again.
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
     },
 }
 
