@@ -18,3 +18,11 @@ export function isTyping(target: EventTarget | null): boolean {
 export function isCharacter(event: KeyboardEvent): boolean {
   return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
 }
+
+// What the visitor did last was to press a key.
+let pressedLast = false;
+addEventListener('keydown', () => (pressedLast = true), true);
+addEventListener('pointerdown', () => (pressedLast = false), true);
+
+/** Whether the visitor is at the keys, and so must see where the focus is. */
+export const atKeys = () => pressedLast;
