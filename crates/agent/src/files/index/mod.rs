@@ -1,12 +1,14 @@
 //! The index of names of a share: built in the background, kept fresh, saved, and there to be searched.
 //!
-//! [`scan`] reads folders into the [`tree`], whose entries lie in one run of [`names`]; [`watch`] tells what changed;
+//! [`scan`] reads folders into the [`tree`], whose entries lie in one run of [`names`], with [`signs`] of what is where
+//! in it; [`watch`] tells what changed;
 //! [`save`] makes a restart warm. One thread per share ([`Keeper`]) does all of it and ends with the [`Index`].
 //! Not known here: queries and transports.
 
 pub(crate) mod names;
 mod save;
 pub(crate) mod scan;
+pub(crate) mod signs;
 pub(crate) mod tree;
 mod watch;
 
@@ -268,6 +270,7 @@ impl Keeper {
         if self.shared.tree.read().is_wasteful() {
             self.compact();
         }
+        self.shared.tree.write().sign();
         if let Some(errno) = self.watch.take_refusal()
             && !self.partly_watched
         {

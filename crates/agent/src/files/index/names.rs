@@ -208,6 +208,13 @@ impl Names {
         Name { folded: &rest[..len], run: self, at }
     }
 
+    /// The place itself if an entry or a gap begins there; else where the entry that it lies in ends.
+    pub(crate) fn boundary(&self, at: usize) -> usize {
+        let Some(before) = at.checked_sub(1) else { return at };
+        let rest = self.bytes.get(before..).unwrap_or_default();
+        memchr::memchr(0, rest).map_or(self.bytes.len(), |nul| before + nul + 1)
+    }
+
     /// The first entry at or after a place, before `to`.
     pub(crate) fn next_entry(&self, from: usize, to: usize) -> Option<Offset> {
         let skipped = self.bytes[from..to].iter().position(|byte| *byte != 0)?;

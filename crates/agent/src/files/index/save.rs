@@ -123,6 +123,7 @@ fn restore(table: &[u8], names: Names) -> Option<Tree> {
         folder.read_at = i64::from_le_bytes(u64_at(row, 24)?.to_le_bytes());
     }
     tree.shrink();
+    tree.sign();
     Some(tree)
 }
 

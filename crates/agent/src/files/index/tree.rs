@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use proto::RelPath;
 
 use super::names::{MAX_BYTES, Name, Names, Offset};
+use super::signs::{Pages, Signs};
 use crate::share::Node;
 
 /// A folder's number. It stays while the folder is known; then it may be given to another.
@@ -95,6 +96,8 @@ impl Changes {
 #[derive(Clone)]
 pub(crate) struct Tree {
     pub(super) names: Names,
+    /// Of the names, up to the last [`Tree::sign`].
+    signs: Signs,
     /// By ascending start.
     blocks: Vec<Block>,
     pub(super) folders: Vec<Folder>,
@@ -146,6 +149,7 @@ impl Tree {
     pub(crate) fn new() -> Self {
         Self {
             names: Names::default(),
+            signs: Signs::default(),
             blocks: Vec::new(),
             folders: vec![Folder::new(NONE, NONE, 0)],
             free: Vec::new(),
@@ -164,6 +168,11 @@ impl Tree {
     /// All names, to be swept.
     pub(crate) const fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// The parts of the names that may have a (folded) text.
+    pub(crate) fn pages(&self, text: &[u8]) -> Pages {
+        self.signs.pages(text)
     }
 
     /// The blocks, by ascending start.
@@ -187,10 +196,15 @@ impl Tree {
         (self.has_place(folder) && parent != NONE).then_some(parent)
     }
 
+    /// The folder's own entry; `None` for the root, and where it lost its place.
+    pub(crate) fn folder_entry(&self, folder: FolderId) -> Option<Offset> {
+        let entry = self.folders[folder as usize].entry;
+        (entry != NONE).then_some(entry)
+    }
+
     /// The folder's own name; `None` for the root, and where it lost its place.
     pub(crate) fn folder_name(&self, folder: FolderId) -> Option<Name<'_>> {
-        let entry = self.folders[folder as usize].entry;
-        (entry != NONE).then(|| self.names.name(entry))
+        self.folder_entry(folder).map(|entry| self.names.name(entry))
     }
 
     fn has_place(&self, folder: FolderId) -> bool {
@@ -469,6 +483,11 @@ impl Tree {
         self.waste > LEAST_WASTE && self.waste * 4 > self.names.bytes().len()
     }
 
+    /// Makes searches quick in the names that were added. They find them without it, too.
+    pub(crate) fn sign(&mut self) {
+        self.signs.cover(self.names.bytes());
+    }
+
     /// Gives back room that is not used.
     pub(crate) fn shrink(&mut self) {
         self.names.shrink();
@@ -491,6 +510,7 @@ impl Tree {
     pub(crate) fn compacted(&self) -> Self {
         let mut new = Self {
             names: Names::default(),
+            signs: Signs::default(),
             blocks: Vec::new(),
             folders: self.folders.clone(),
             free: self.free.clone(),
@@ -503,6 +523,7 @@ impl Tree {
             new.copy_folder(self, folder);
         }
         new.shrink();
+        new.sign();
         new
     }
 

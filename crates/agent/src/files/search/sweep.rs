@@ -1,18 +1,20 @@
 //! A query swept over the index.
 //!
 //! First the folders: which words does the path of each have? Then the names: where a word is still missing, one
-//! sweep for it over the whole run finds the candidates; only where a folder's path has every word, each name is
-//! looked at. Folders that follow one another in the run and miss the same word are swept as one stretch.
+//! sweep for it over the run finds the candidates; only where a folder's path has every word, each name is
+//! looked at. Folders that follow one another in the run and miss the same word are swept as one stretch, less the
+//! pages of the run whose signs say that the word is not there.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::ops::ControlFlow;
 
 use memchr::memmem::Finder;
 use proto::RelPath;
 use proto::api::files::MatchType;
 
-use super::query::{Found, Query, Trail};
+use super::query::{Found, Query, Trail, Word};
 use crate::files::index::names::{Name, Offset};
+use crate::files::index::signs::Pages;
 use crate::files::index::tree::{FolderId, ROOT, Tree};
 
 /// The folder is not below the place of the search, or not in the tree at all.
@@ -35,10 +37,24 @@ pub(crate) struct Candidate {
 pub(crate) struct Sweep<'t> {
     tree: &'t Tree,
     query: &'t Query,
+    /// The texts of the query's words.
+    clues: Vec<Option<Clue<'t>>>,
     /// By folder number.
     found: Vec<Found>,
     scope: FolderId,
 }
+
+/// A text that is in every name that has a certain word.
+struct Clue<'q> {
+    finder: &'q Finder<'q>,
+    /// Where it may be.
+    pages: Pages,
+    /// Less is rarer. Of two that may be in as many places, the longer is the quicker to look for.
+    commonness: (u32, Reverse<usize>),
+}
+
+/// For what is not told apart by pages.
+static ANYWHERE: Pages = Pages::anywhere();
 
 /// A part of the run in which the same is looked for.
 struct Stretch<'q> {
@@ -46,7 +62,7 @@ struct Stretch<'q> {
     to: usize,
     first_block: usize,
     /// `None` where every name is looked at.
-    finder: Option<&'q Finder<'q>>,
+    clue: Option<&'q Clue<'q>>,
 }
 
 /// The rank of a match: its type, then a distance.
@@ -75,7 +91,10 @@ impl<'t> Sweep<'t> {
     /// Looks at the folders below `scope`. `None` if that is not a folder of the tree.
     pub(crate) fn new(tree: &'t Tree, query: &'t Query, scope: &RelPath) -> Option<Self> {
         let scope = if scope.is_root() { ROOT } else { tree.folder_at(scope)? };
-        let mut sweep = Self { tree, query, found: vec![UNKNOWN; tree.folder_numbers()], scope };
+        let clue =
+            |word: &'t Word| word.literal().map(|finder| Clue::new(finder, tree.pages(finder.needle())));
+        let clues = query.words().iter().map(clue).collect();
+        let mut sweep = Self { tree, query, clues, found: vec![UNKNOWN; tree.folder_numbers()], scope };
         sweep.found[scope as usize] = 0;
         let mut line = Vec::new();
         for folder in 0..u32::try_from(tree.folder_numbers()).unwrap_or(0) {
@@ -99,15 +118,24 @@ impl<'t> Sweep<'t> {
         let mut above = self.found[at as usize];
         let mut trail = Trail::default();
         while let Some(folder) = line.pop() {
-            let name = self.tree.folder_name(folder);
-            if let (true, Some(name)) = (above != OUTSIDE, name) {
-                self.trail_above(folder, &mut trail);
-                above = self.query.found_in_folder(above, &trail, &name);
-            } else {
-                above = OUTSIDE;
-            }
+            above = match self.tree.folder_entry(folder).filter(|_| above != OUTSIDE) {
+                None => OUTSIDE,
+                Some(entry) if !self.may_have_more(above, entry) => above,
+                Some(entry) => {
+                    self.trail_above(folder, &mut trail);
+                    self.query.found_in_folder(above, &trail, &self.tree.names().name(entry))
+                }
+            };
             self.found[folder as usize] = above;
         }
+    }
+
+    /// False if a name surely has none of the words that were not found above it.
+    fn may_have_more(&self, above: Found, entry: Offset) -> bool {
+        self.clues
+            .iter()
+            .enumerate()
+            .any(|(i, clue)| above >> i & 1 == 0 && clue.as_ref().is_none_or(|clue| clue.pages.has(entry)))
     }
 
     fn trail_above(&self, folder: FolderId, trail: &mut Trail) {
@@ -134,7 +162,7 @@ impl<'t> Sweep<'t> {
         each: &mut impl FnMut(Candidate) -> ControlFlow<()>,
     ) -> Option<usize> {
         let mut trail = (OUTSIDE, Trail::default());
-        let stretches = self.stretches(from, |found| self.finder(found));
+        let stretches = self.stretches(from, |found| self.clue(found));
         self.run(&stretches, &mut |folder, entry, name| {
             if trail.0 != folder {
                 trail.0 = folder;
@@ -158,7 +186,8 @@ impl<'t> Sweep<'t> {
         let (rarest, others) = letters.split_at(1);
         let others = &others[..others.len().min(2)];
         let finder = Finder::new(rarest);
-        let stretches = self.stretches(from, |_| Some(&finder));
+        let clue = Clue::new(&finder, Pages::anywhere());
+        let stretches = self.stretches(from, |_| Some(&clue));
         self.run(&stretches, &mut |folder, entry, name| {
             // Most names lack one of the next rarest letters too, and this is the quicker look.
             let may_fit = others.iter().all(|letter| memchr::memchr(*letter, name.folded).is_some());
@@ -171,16 +200,16 @@ impl<'t> Sweep<'t> {
         })
     }
 
-    /// What must be in every name that answers, in a folder whose path has these words: the longest such text.
-    fn finder(&self, found: Found) -> Option<&'t Finder<'static>> {
-        let missing = self.query.words().iter().enumerate().filter(|(i, _)| found >> i & 1 == 0);
-        missing.filter_map(|(_, word)| word.literal()).max_by_key(|finder| finder.needle().len())
+    /// What must be in every name that answers, in a folder whose path has these words: the rarest such text.
+    fn clue(&self, found: Found) -> Option<&Clue<'t>> {
+        let missing = self.clues.iter().enumerate().filter(|(i, _)| found >> i & 1 == 0);
+        missing.filter_map(|(_, clue)| clue.as_ref()).min_by_key(|clue| clue.commonness)
     }
 
     fn stretches<'q>(
         &self,
         from: usize,
-        finder_for: impl Fn(Found) -> Option<&'q Finder<'q>>,
+        clue_for: impl Fn(Found) -> Option<&'q Clue<'q>>,
     ) -> Vec<Stretch<'q>> {
         let blocks = self.tree.blocks();
         let first = blocks.partition_point(|block| block.end as usize <= from);
@@ -190,14 +219,14 @@ impl<'t> Sweep<'t> {
             if wiped || self.found[block.folder as usize] == OUTSIDE {
                 continue;
             }
-            let finder = finder_for(self.found[block.folder as usize]);
+            let clue = clue_for(self.found[block.folder as usize]);
             let end = block.end as usize;
             match stretches.last_mut() {
                 // What lies between is empty, wiped or outside; the last is told apart for each candidate.
-                Some(last) if same(last.finder, finder) => last.to = end,
+                Some(last) if same(last.clue, clue) => last.to = end,
                 _ => {
                     let from = (block.start as usize).max(from);
-                    stretches.push(Stretch { from, to: end, first_block: i, finder });
+                    stretches.push(Stretch { from, to: end, first_block: i, clue });
                 }
             }
         }
@@ -210,9 +239,11 @@ impl<'t> Sweep<'t> {
         each: &mut impl FnMut(FolderId, Offset, Name<'t>) -> ControlFlow<()>,
     ) -> Option<usize> {
         let blocks = self.tree.blocks();
-        for stretch in stretches {
-            let (mut at, mut block) = (stretch.from, stretch.first_block);
-            while let Some(entry) = self.next_candidate(stretch, at) {
+        let mut block = 0;
+        for part in stretches.iter().flat_map(|stretch| self.parts(stretch)) {
+            let mut at = part.from;
+            block = part.first_block.max(block);
+            while let Some(entry) = self.next_candidate(&part, at) {
                 let name = self.tree.names().name(entry);
                 at = entry as usize + name.folded.len() + 2;
                 while blocks[block].end <= entry {
@@ -230,18 +261,36 @@ impl<'t> Sweep<'t> {
         None
     }
 
+    /// The parts of a stretch that may have what is looked for.
+    fn parts<'q>(&self, stretch: &'q Stretch<'q>) -> impl Iterator<Item = Stretch<'q>> {
+        let (names, pages) = (self.tree.names(), stretch.clue.map_or(&ANYWHERE, |clue| &clue.pages));
+        // An entry is looked at as a whole, in the page that it begins in.
+        pages.parts(stretch.from, stretch.to).map(move |part| Stretch {
+            from: names.boundary(part.start),
+            to: names.boundary(part.end).min(stretch.to),
+            ..*stretch
+        })
+    }
+
     /// The next entry of a stretch that has what is looked for.
     fn next_candidate(&self, stretch: &Stretch<'_>, from: usize) -> Option<Offset> {
         let names = self.tree.names();
-        let Some(finder) = stretch.finder else { return names.next_entry(from, stretch.to) };
+        let Some(clue) = stretch.clue else { return names.next_entry(from, stretch.to) };
         let bytes = names.bytes().get(from..stretch.to)?;
-        let hit = finder.find(bytes)?;
+        let hit = clue.finder.find(bytes)?;
         let begin = memchr::memrchr(0, &bytes[..hit]).map_or(0, |nul| nul + 1);
         u32::try_from(from + begin).ok()
     }
 }
 
-fn same(a: Option<&Finder<'_>>, b: Option<&Finder<'_>>) -> bool {
+impl<'q> Clue<'q> {
+    fn new(finder: &'q Finder<'q>, pages: Pages) -> Self {
+        let commonness = (pages.count(), Reverse(finder.needle().len()));
+        Self { finder, pages, commonness }
+    }
+}
+
+fn same(a: Option<&Clue<'_>>, b: Option<&Clue<'_>>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => std::ptr::eq(a, b),
         (None, None) => true,

@@ -14,9 +14,21 @@ use super::sweep::{Sweep, match_type};
 use super::*;
 use crate::files::index::tree::{FolderId, ROOT, Tree};
 
-const NAMES: [&str; 10] =
-    ["a", "ab", "AB.txt", "b a", "Été.JPG", "img_01.jpg", "xaby", "src", "SRC", "quite a long name.tar.gz"];
-const QUERIES: [&str; 25] = [
+const NAMES: [&[u8]; 11] = [
+    b"a",
+    b"ab",
+    b"AB.txt",
+    b"b a",
+    "Été.JPG".as_bytes(),
+    b"img_01.jpg",
+    b"xaby",
+    b"src",
+    b"SRC",
+    b"quite a long name.tar.gz",
+    b"caf\xe9 AB",
+];
+const QUERIES: [&str; 26] = [
+    "caf\\xe9",
     "a",
     "A",
     "ab",
@@ -44,16 +56,23 @@ const QUERIES: [&str; 25] = [
     "a*b src",
 ];
 
-/// Folders and files, each in one of the folders before it.
-fn tree(steps: &[(u8, u8, bool)]) -> Tree {
+/// Folders and files, each in one of the folders before it. With `filling` between them, so that they come to lie in many
+/// pages of the names; all names up to number `signed` are signed.
+fn tree(steps: &[(u8, u8, bool)], filling: bool, signed: usize) -> Tree {
     let mut tree = Tree::new();
     let mut folders = vec![ROOT];
-    for (at, name, is_folder) in steps {
+    for (i, (at, name, is_folder)) in steps.iter().enumerate() {
         let folder = folders[*at as usize % folders.len()];
-        let name = NAMES[*name as usize % NAMES.len()].as_bytes();
+        if filling {
+            tree.insert(folder, Node::File, format!("{i:0200}").as_bytes(), 0);
+        }
+        let name = NAMES[*name as usize % NAMES.len()];
         let node = if *is_folder { Node::Folder } else { Node::File };
         if tree.find(folder, name).is_none() {
             folders.extend(tree.insert(folder, node, name, 0));
+        }
+        if i == signed {
+            tree.sign();
         }
     }
     tree
@@ -109,20 +128,29 @@ proptest! {
         gone in prop::collection::vec((any::<u8>(), any::<u8>()), 0..12),
         scope in prop_oneof![Just(""), Just("src"), Just("ab"), Just("a/src")],
         handful in 1usize..9,
+        filling in any::<bool>(),
+        signed in 0usize..60,
+        random in "[abi ._/*?SA]{1,6}",
     ) {
-        let mut tree = tree(&steps);
+        let mut tree = tree(&steps, filling, signed);
         for (folder, name) in gone {
             let folders = tree.in_order();
             let folder = folders[folder as usize % folders.len()];
-            if let Some(entry) = tree.find(folder, NAMES[name as usize % NAMES.len()].as_bytes()) {
+            if let Some(entry) = tree.find(folder, NAMES[name as usize % NAMES.len()]) {
                 // Some that lost their place stay for a while, as when a folder is about to turn up elsewhere.
-                if let Some(lost) = tree.take(folder, entry) && name % 2 == 0 {
+                let lost = tree.take(folder, entry);
+                if let Some(lost) = lost && name % 2 == 0 {
                     tree.remove(lost);
+                }
+                if tree.find(folder, b"Renamed since.jpg").is_none() {
+                    let new = tree.insert(folder, Node::Folder, b"Renamed since.jpg", 0);
+                    // What is below a folder comes along under its new name.
+                    lost.zip(new).map(|(lost, new)| name % 2 == 1 && tree.adopt(new, lost));
                 }
             }
         }
         let scope: RelPath = scope.parse().unwrap();
-        for text in QUERIES {
+        for text in QUERIES.into_iter().chain(["renamed", "Renamed jpg", &random]) {
             let query = Query::parse(text).unwrap();
             let wanted = plainly(&tree, &query, &scope);
             prop_assert_eq!(&swept(&tree, &query, &scope, handful), &wanted, "{}", text);
@@ -135,7 +163,7 @@ proptest! {
         steps in prop::collection::vec((any::<u8>(), any::<u8>(), any::<bool>()), 1..60),
         limit in 1usize..10,
     ) {
-        let tree = tree(&steps);
+        let tree = tree(&steps, false, 0);
         for text in QUERIES.into_iter().chain(["abty", "imjpg"]) {
             let query = Arc::new(Query::parse(text).unwrap());
             let request = Request { query, scope: RelPath::root(), filter: Filter::default(), limit };
