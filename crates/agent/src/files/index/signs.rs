@@ -19,7 +19,7 @@ const PAGES: usize = u64::BITS as usize;
 /// The signs of a run of names.
 #[derive(Clone, Default)]
 pub(crate) struct Signs {
-    groups: Vec<Box<Group>>,
+    groups: Vec<Group>,
     /// All entries before this place are in.
     covered: usize,
 }
@@ -44,8 +44,8 @@ impl Signs {
 
     fn mark(&mut self, at: usize, entry: &[u8]) {
         let page = at / PAGE;
-        while self.groups.len() <= page / PAGES {
-            self.groups.push(Box::new([0; MARKS]));
+        if self.groups.len() <= page / PAGES {
+            self.groups.resize(page / PAGES + 1, [0; MARKS]);
         }
         let group = &mut self.groups[page / PAGES];
         let name = entry.get(1..).unwrap_or_default();
@@ -56,7 +56,7 @@ impl Signs {
     pub(crate) fn pages(&self, text: &[u8]) -> Pages {
         let marks: Vec<usize> = marks(text).collect();
         let fit_in = |group: &Group| marks.iter().fold(u64::MAX, |fit, mark| fit & group[*mark]);
-        let mut fit: Vec<u64> = self.groups.iter().map(|group| fit_in(group)).collect();
+        let mut fit: Vec<u64> = self.groups.iter().map(fit_in).collect();
         // The page where the next entry will be marked may hold some that are not yet.
         let open = self.covered / PAGE;
         if let Some(last) = fit.get_mut(open / PAGES) {
