@@ -7,16 +7,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
+use proto::wire::link::Revoked;
 use proto::{DeviceId, SessionId};
 use rustls::ServerConfig;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
-use crate::access::{Running, TicketDesk};
+use crate::access::{Caller, Client, Running, TicketDesk};
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
 use crate::clock::Clock;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
-use crate::identity::Identity;
+use crate::identity::{Identity, OwnMachine};
 use crate::keyfile::{self, KeyFileError};
 use crate::settings::{CurrentSettings, SettingsStore};
 use crate::store::shares::SharedFolder;
@@ -24,6 +25,9 @@ use crate::store::{Store, StoreError};
 
 /// How often sessions are tidied, and addresses and certificates looked at.
 const TIDY_PERIOD: Duration = Duration::from_secs(60);
+
+/// Ends remembered for those who pass them on.
+const REVOKED_KEPT: usize = 1024;
 
 /// What a coordinator needs to know to start.
 pub struct Config {
@@ -85,6 +89,8 @@ pub(crate) struct Rooms {
     /// Folders on offer, sorted by name. Changed only while `sharing` is held, after the store.
     pub(crate) shares: watch::Sender<Arc<Vec<SharedFolder>>>,
     pub(crate) sharing: tokio::sync::Mutex<()>,
+    /// What has ended before its time, for those who pass it on to devices. Who misses some begins anew.
+    pub(crate) revoked: broadcast::Sender<Revoked>,
     tidying: Mutex<Option<tokio::task::AbortHandle>>,
 }
 
@@ -110,7 +116,10 @@ impl Coordinator {
         let opened = files.await.map_err(|_| OpenError::Interrupted)??;
         let store = Store::open(&config.state_dir).await?;
         let clock = config.clock;
-        let identity = Identity::open(store.clone(), Arc::clone(&clock), opened.server_key).await?;
+        let identity = {
+            let machine = OwnMachine { id: config.device, name: config.settings.device_name.clone() };
+            Identity::open(store.clone(), Arc::clone(&clock), opened.server_key, machine).await?
+        };
         let rooms = Arc::new(Rooms {
             device: config.device,
             names,
@@ -124,6 +133,7 @@ impl Coordinator {
             default_folder: config.default_folder,
             shares: watch::Sender::new(Arc::new(store.shares().await?)),
             sharing: tokio::sync::Mutex::default(),
+            revoked: broadcast::Sender::new(REVOKED_KEPT),
             tidying: Mutex::default(),
             clock,
             store,
@@ -193,10 +203,68 @@ impl Rooms {
         i64::try_from(self.settings.idle_seconds().saturating_mul(1000)).unwrap_or(i64::MAX)
     }
 
-    /// Lets go of what belonged to sessions that have ended, and breaks off what they have under way.
+    /// Lets go of what belonged to sessions that have ended, and breaks off what they have under way, here and at
+    /// the devices.
     pub(crate) fn sessions_ended(&self, ended: &[SessionId]) {
-        self.tickets.forget_sessions(ended);
-        self.running.end_sessions(ended);
+        for id in ended {
+            self.has_ended(Revoked::Session { id: *id });
+        }
+    }
+
+    /// Ends a session, a machine, a person, or one right of theirs. What it allowed is over here when this returns,
+    /// and at the devices as soon as they are told. False if there was nothing to end.
+    pub(crate) async fn revoke(&self, what: Revoked) -> Result<bool, StoreError> {
+        let found = match &what {
+            Revoked::Session { id } => self.identity.revoke(*id, self.idle_ms()).await?,
+            Revoked::Device { id } => self.identity.revoke_device(*id).await?,
+            Revoked::Principal { id } => match self.identity.revoke_principal(*id).await? {
+                Some(ended) => {
+                    self.sessions_ended(&ended.sessions);
+                    ended.devices.into_iter().for_each(|id| self.has_ended(Revoked::Device { id }));
+                    true
+                }
+                None => false,
+            },
+            // What the rights say is asked each time: there is nothing to change first.
+            Revoked::Grant { .. } | Revoked::Ticket { .. } => true,
+        };
+        if found {
+            self.has_ended(what);
+        }
+        Ok(found)
+    }
+
+    /// What has ended is forgotten and broken off here, and told to who watches.
+    fn has_ended(&self, what: Revoked) {
+        let end_client = |client| {
+            self.tickets.forget_client(client);
+            self.running.end_client(client);
+        };
+        match &what {
+            Revoked::Session { id } => end_client(Client::Session(*id)),
+            Revoked::Device { id } => end_client(Client::Device(*id)),
+            Revoked::Principal { id } => {
+                self.tickets.forget_principal(*id, None);
+                self.running.end_principal(*id);
+            }
+            Revoked::Grant { principal, share } => {
+                self.tickets.forget_principal(*principal, Some(*share));
+                self.running.end_right(*principal, *share);
+            }
+            // The way back from a ticket to its request is known to the device alone.
+            Revoked::Ticket { .. } => {}
+        }
+        // Nobody watching is no failure.
+        let _ = self.revoked.send(what);
+    }
+
+    /// True while whatever somebody asks with has not ended.
+    pub(crate) fn still_lives(&self, caller: &Caller) -> bool {
+        let holder = match caller.client {
+            Client::Session(id) => self.identity.sessions().principal_of(id),
+            Client::Device(id) => self.identity.devices().owner_of(id),
+        };
+        holder == Some(caller.principal)
     }
 
     /// What is done once a minute.

@@ -302,6 +302,41 @@ export interface paths {
         patch: operations["patch_api_v1_catalog_shares_id"];
         trace?: never;
     };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The paired machines: for the owner all, for anybody else their own. */
+        get: operations["get_api_v1_devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a machine's membership: its tokens, tickets and streams end at once, and it has to be paired anew. */
+        delete: operations["delete_api_v1_devices_device"];
+        options?: never;
+        head?: never;
+        /** Gives a machine another name. It keeps that name here, whatever it calls itself. */
+        patch: operations["patch_api_v1_devices_device"];
+        trace?: never;
+    };
     "/api/v1/folders": {
         parameters: {
             query?: never;
@@ -317,6 +352,41 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people here, as far as they are the caller's business. */
+        get: operations["get_api_v1_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a person's rights, machines and browsers here, at once and everywhere. */
+        delete: operations["delete_api_v1_people_id"];
+        options?: never;
+        head?: never;
+        /** Gives somebody another name: the owner anybody, anybody else themselves. */
+        patch: operations["patch_api_v1_people_id"];
         trace?: never;
     };
     "/api/v1/sessions": {
@@ -676,6 +746,7 @@ export interface components {
         MatchType: "exact" | "prefix" | "substring" | "wildcard" | "path" | "fuzzy";
         /** @description Who is signed in. */
         Me: {
+            client_device?: components["schemas"]["DeviceId"] | null;
             /** @description The person's name. */
             display_name: string;
             /**
@@ -683,12 +754,13 @@ export interface components {
              * @description Seconds of no use after which the session ends.
              */
             idle_seconds: number;
+            /** @description True for the owner of this coordinator. */
+            owner: boolean;
             /** @description The person. */
             principal: components["schemas"]["PrincipalId"];
             /** @description True if the session can only look and copy, because it began on an open connection. */
             read_only: boolean;
-            /** @description This session. */
-            session: components["schemas"]["SessionId"];
+            session?: components["schemas"]["SessionId"] | null;
         };
         /** @description What is inside a film or a piece of music. */
         MediaInfo: {
@@ -714,11 +786,55 @@ export interface components {
              */
             width?: number | null;
         };
+        /** @description A device as it is kept. `/api/v1/devices`. */
+        PairedDevice: {
+            /** @description The device. */
+            id: components["schemas"]["DeviceId"];
+            /** @description What it is called here. */
+            name: string;
+            /** @description Whose it is. */
+            owner_principal_id: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When it was paired.
+             */
+            paired_at: string;
+            /** @description The system it runs on. */
+            platform: string;
+            /** @description True for the machine that this coordinator runs on. */
+            this: boolean;
+            /** @description False if only its owner sees it. */
+            visible: boolean;
+        };
+        /** @description The paired machines. */
+        PairedDevices: {
+            /** @description Sorted by name. */
+            devices: components["schemas"]["PairedDevice"][];
+        };
+        /** @description The people here. */
+        People: {
+            /** @description Sorted by name. */
+            people: components["schemas"]["Person"][];
+        };
         /**
          * @description One thing that a grant or a ticket allows.
          * @enum {string}
          */
         Permission: "read" | "download" | "write" | "request_send" | "accept_incoming" | "manage_share";
+        /** @description A person, or a service that acts as one. */
+        Person: {
+            /** @description What they are called. */
+            display_name: string;
+            /** @description The principal. */
+            id: components["schemas"]["PrincipalId"];
+            /** @description True for the owner of this coordinator. */
+            owner: boolean;
+            /**
+             * Format: date-time
+             * @description When they came.
+             */
+            since: string;
+        };
         /** @description A place to begin from in the folder chooser. */
         Place: {
             /** @description What it is called. */
@@ -733,6 +849,11 @@ export interface components {
          * @enum {string}
          */
         Privacy: "local" | "private" | "open";
+        /** @description Names something: a person, a room, a device. */
+        Rename: {
+            /** @description What to call it: 1 to 80 characters. */
+            name: string;
+        };
         /** @description Renames a share. */
         RenameShare: {
             /** @description What to call it. */
@@ -1807,6 +1928,143 @@ export interface operations {
             };
         };
     };
+    get_api_v1_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairedDevices"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_devices_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the device */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    patch_api_v1_devices_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the device */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rename"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairedDevice"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     get_api_v1_folders: {
         parameters: {
             query?: {
@@ -1828,6 +2086,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FolderChoice"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["People"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_people_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    patch_api_v1_people_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rename"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
                 };
             };
             400: {

@@ -4,18 +4,36 @@
 mod running;
 mod tickets;
 
+use std::fmt;
+
 use proto::api::auth::Privacy;
 use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId};
 
 pub(crate) use running::Running;
 pub(crate) use tickets::TicketDesk;
 
+/// With what somebody asks: a browser that is signed in, or a machine that holds an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Client {
+    Session(SessionId),
+    Device(DeviceId),
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(id) => id.fmt(f),
+            Self::Device(id) => id.fmt(f),
+        }
+    }
+}
+
 /// Who asks, as the door found out. Cannot be made from anything a request says by itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) principal: PrincipalId,
-    pub(crate) session: SessionId,
-    /// How private the connection is on which the session began, and on which it asks.
+    pub(crate) client: Client,
+    /// How private the connection is on which the session or token began, and on which it asks.
     pub(crate) privacy: Privacy,
     /// The owner of this machine.
     pub(crate) owner: PrincipalId,
@@ -24,6 +42,19 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// True for the owner of this coordinator.
+    pub(crate) fn is_owner(&self) -> bool {
+        self.principal == self.owner
+    }
+
+    /// The signed-in browser that asks, if it is one.
+    pub(crate) const fn session(&self) -> Option<SessionId> {
+        match self.client {
+            Client::Session(id) => Some(id),
+            Client::Device(_) => None,
+        }
+    }
+
     /// True if the session can only look and copy.
     pub(crate) fn read_only(&self) -> bool {
         self.privacy == Privacy::Open
@@ -31,7 +62,7 @@ impl Caller {
 
     /// What the caller may do with a share of the owner's. Nobody else has any right yet.
     pub(crate) fn permissions(&self) -> Permissions {
-        let held = if self.principal == self.owner { Permissions::all() } else { Permissions::NONE };
+        let held = if self.is_owner() { Permissions::all() } else { Permissions::NONE };
         if self.read_only() { held.intersection(Permissions::without_privacy()) } else { held }
     }
 }
@@ -41,7 +72,7 @@ impl Caller {
 pub(crate) struct Grant {
     device: DeviceId,
     principal: PrincipalId,
-    session: SessionId,
+    client: Client,
     resource: Option<(ShareId, Permissions)>,
 }
 
@@ -82,12 +113,12 @@ pub(crate) fn authorize(
     // The ticket allows no more than the request needs; looking goes with copying.
     let needed = [Permission::Read, permission].into_iter().collect();
     let resource = Some((share, held.intersection(needed)));
-    Ok(Grant { device, principal: caller.principal, session: caller.session, resource })
+    Ok(Grant { device, principal: caller.principal, client: caller.client, resource })
 }
 
 /// The right to ask a device what it is: everybody who is signed in has it.
 pub(crate) const fn authorize_device(caller: &Caller, device: DeviceId) -> Grant {
-    Grant { device, principal: caller.principal, session: caller.session, resource: None }
+    Grant { device, principal: caller.principal, client: caller.client, resource: None }
 }
 
 #[cfg(test)]
@@ -100,7 +131,7 @@ mod tests {
         let device = DeviceId::from_public_key([1; 32]);
         let caller = |principal, privacy| Caller {
             principal,
-            session: SessionId::generate(),
+            client: Client::Session(SessionId::generate()),
             privacy,
             owner,
             browser_id: None,

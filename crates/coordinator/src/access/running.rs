@@ -1,4 +1,4 @@
-//! Long answers under way, by session and share: ended when what allowed them ends, and proof that somebody is there.
+//! Long answers under way, by who asked and share: ended when what allowed them ends, and proof that somebody is there.
 //! Their bytes pass untouched, so that the kernel can still send files by itself.
 
 use std::collections::HashMap;
@@ -11,17 +11,18 @@ use axum::body::{Body, Bytes, HttpBody};
 use http::Response;
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
-use proto::{SessionId, ShareId};
+use proto::{PrincipalId, SessionId, ShareId};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::Grant;
+use super::{Client, Grant};
 
 /// Answers up to this length are not worth ending.
 const SHORT: u64 = 1 << 20;
 
-type Key = (SessionId, Option<ShareId>);
+/// Whose answers they are, with what they ask, and from which share.
+type Key = (PrincipalId, Client, Option<ShareId>);
 
-/// What the answers of one session from one share have in common. Lives as long as they do.
+/// What the answers of one client from one share have in common. Lives as long as they do.
 struct Work {
     ended: CancellationToken,
     /// True if any of them moved since the last look.
@@ -35,7 +36,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The same answer, which breaks off when its session or share ends. `still` is asked once it is known here:
+    /// The same answer, which breaks off when its client, right or share ends. `still` is asked once it is known here:
     /// what ended just before is found ended.
     pub(crate) fn hold(
         &self,
@@ -46,7 +47,7 @@ impl Running {
         if answer.size_hint().exact().is_some_and(|length| length <= SHORT) {
             return answer;
         }
-        let work = self.work_of((grant.session, grant.share()));
+        let work = self.work_of((grant.principal, grant.client, grant.share()));
         if !still() {
             work.ended.cancel();
         }
@@ -66,14 +67,24 @@ impl Running {
         work
     }
 
-    /// Breaks off what these sessions have under way.
-    pub(crate) fn end_sessions(&self, ended: &[SessionId]) {
-        self.end(|(session, _)| ended.contains(session));
+    /// Breaks off what this client has under way.
+    pub(crate) fn end_client(&self, ended: Client) {
+        self.end(|(_, client, _)| *client == ended);
+    }
+
+    /// Breaks off what a person has under way, with whatever they ask.
+    pub(crate) fn end_principal(&self, ended: PrincipalId) {
+        self.end(|(principal, ..)| *principal == ended);
+    }
+
+    /// Breaks off what a person has under way from one share.
+    pub(crate) fn end_right(&self, person: PrincipalId, on: ShareId) {
+        self.end(|(principal, _, share)| *principal == person && *share == Some(on));
     }
 
     /// Breaks off what is under way from a share.
     pub(crate) fn end_share(&self, ended: ShareId) {
-        self.end(|(_, share)| *share == Some(ended));
+        self.end(|(.., share)| *share == Some(ended));
     }
 
     fn end(&self, which: impl Fn(&Key) -> bool) {
@@ -92,7 +103,13 @@ impl Running {
         all.retain(|_, work| work.strong_count() > 0);
         let moved =
             |work: &Weak<Work>| work.upgrade().is_some_and(|work| work.moved.swap(false, Ordering::Relaxed));
-        all.iter().filter(|(_, work)| moved(work)).map(|((session, _), _)| *session).collect()
+        all.iter()
+            .filter(|(_, work)| moved(work))
+            .filter_map(|((_, client, _), _)| match client {
+                Client::Session(id) => Some(*id),
+                Client::Device(_) => None,
+            })
+            .collect()
     }
 }
 
@@ -105,7 +122,7 @@ struct Endable {
 
 /// What allowed an answer has ended.
 #[derive(Debug, thiserror::Error)]
-#[error("the session or the share has ended")]
+#[error("what allowed the answer has ended")]
 struct Ended;
 
 impl HttpBody for Endable {
@@ -139,13 +156,13 @@ impl HttpBody for Endable {
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
-    use proto::{DeviceId, Permissions, PrincipalId};
+    use proto::{DeviceId, Permissions};
 
     fn grant() -> Grant {
         Grant {
             device: DeviceId::from_public_key([1; 32]),
             principal: PrincipalId::generate(),
-            session: SessionId::generate(),
+            client: Client::Session(SessionId::generate()),
             resource: Some((ShareId::generate(), Permissions::all())),
         }
     }
@@ -158,17 +175,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_ends_with_its_session_or_share_and_with_no_other() {
-        let (running, mine, other) = (Running::default(), grant(), grant());
+    async fn an_answer_ends_with_what_allowed_it_and_with_nothing_else() {
+        let (running, mine) = (Running::default(), grant());
         let share = mine.share().unwrap();
-        for end in [0, 1] {
+        let other = Grant { resource: Some((ShareId::generate(), Permissions::all())), ..grant() };
+        for end in 0..4 {
             let mut ends = running.hold(&mine, endless(), || true).into_body();
             let mut goes_on = running.hold(&other, endless(), || true).into_body();
             assert!(ends.frame().await.unwrap().is_ok());
-            if end == 0 {
-                running.end_sessions(&[mine.session])
-            } else {
-                running.end_share(share)
+            running.end_right(mine.principal, ShareId::generate());
+            running.end_right(PrincipalId::generate(), share);
+            match end {
+                0 => running.end_client(mine.client),
+                1 => running.end_share(share),
+                2 => running.end_principal(mine.principal),
+                _ => running.end_right(mine.principal, share),
             }
             assert!(ends.frame().await.unwrap().is_err());
             assert!(goes_on.frame().await.unwrap().is_ok());
@@ -179,12 +200,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_moves_is_use_and_one_that_stands_still_is_not() {
-        let (running, grant) = (Running::default(), grant());
+        let (running, session) = (Running::default(), SessionId::generate());
+        let grant = Grant { client: Client::Session(session), ..grant() };
         let mut body = running.hold(&grant, endless(), || true).into_body();
-        assert_eq!(running.in_use(), [grant.session]);
+        assert_eq!(running.in_use(), [session]);
         assert!(running.in_use().is_empty());
         body.frame().await.unwrap().unwrap();
-        assert_eq!(running.in_use(), [grant.session]);
+        assert_eq!(running.in_use(), [session]);
         drop(body);
         assert!(running.in_use().is_empty());
     }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use proto::ticket::{Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, Ticket};
-use proto::{DeviceId, Permissions, SessionId, ShareId};
+use proto::{DeviceId, Permissions, PrincipalId, ShareId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Grant;
+use super::{Client, Grant};
 use crate::clock::Clock;
 
 /// Tickets remembered at most; beyond that the cache begins anew.
 const CAPACITY: usize = 4096;
 
-type Key = (SessionId, DeviceId, ShareId, Permissions);
+type Key = (PrincipalId, Client, DeviceId, ShareId, Permissions);
 
 /// The coordinator's signing desk.
 pub(crate) struct TicketDesk {
@@ -36,7 +36,7 @@ impl TicketDesk {
     /// The ticket for a grant, or `None` for one that needs none. It lives for half its time at least.
     pub(crate) fn ticket(&self, grant: &Grant) -> Result<Option<Ticket>, InvalidKey> {
         let Some((share, permissions)) = grant.resource else { return Ok(None) };
-        let key = (grant.session, grant.device, share, permissions);
+        let key = (grant.principal, grant.client, grant.device, share, permissions);
         let now = self.clock.wall();
         if let Some((ticket, expires)) = self.fresh.lock().get(&key) {
             let left = *expires - now;
@@ -65,7 +65,7 @@ impl TicketDesk {
     ) -> Result<Ticket, InvalidKey> {
         self.key.sign(&Claims {
             sub: grant.principal,
-            cli: grant.session.to_string(),
+            cli: grant.client.to_string(),
             pky: None,
             aud: grant.device,
             res: Resource::Share(share),
@@ -76,11 +76,16 @@ impl TicketDesk {
         })
     }
 
-    /// Forgets the tickets of sessions that have ended.
-    pub(crate) fn forget_sessions(&self, ended: &[SessionId]) {
-        if !ended.is_empty() {
-            self.fresh.lock().retain(|(session, ..), _| !ended.contains(session));
-        }
+    /// Forgets the tickets of a client that has ended.
+    pub(crate) fn forget_client(&self, ended: Client) {
+        self.fresh.lock().retain(|(_, client, ..), _| *client != ended);
+    }
+
+    /// Forgets the tickets of a person: all, or those for one share.
+    pub(crate) fn forget_principal(&self, person: PrincipalId, on: Option<ShareId>) {
+        self.fresh.lock().retain(|(principal, _, _, share, _), _| {
+            *principal != person || on.is_some_and(|on| on != *share)
+        });
     }
 }
 
@@ -89,7 +94,7 @@ mod tests {
     use super::*;
     use crate::clock::test::ManualClock;
     use proto::ticket::KeyRing;
-    use proto::{Permission, PrincipalId};
+    use proto::{Permission, SessionId};
 
     #[test]
     fn a_ticket_is_used_again_for_half_its_life_and_is_for_one_grant() {
@@ -100,7 +105,7 @@ mod tests {
         let grant = |permission| Grant {
             device,
             principal: PrincipalId::generate(),
-            session: SessionId::generate(),
+            client: Client::Session(SessionId::generate()),
             resource: Some((share, [permission].into_iter().collect())),
         };
         let read = grant(Permission::Read);
@@ -120,18 +125,29 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_session_leaves_no_ticket() {
+    fn what_has_ended_leaves_no_ticket() {
         let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::new(ManualClock::new()));
-        let session = SessionId::generate();
+        let (client, share) = (Client::Session(SessionId::generate()), ShareId::generate());
         let permissions = [Permission::Read].into_iter().collect();
         let grant = Grant {
             device: DeviceId::from_public_key([1; 32]),
             principal: PrincipalId::generate(),
-            session,
-            resource: Some((ShareId::generate(), permissions)),
+            client,
+            resource: Some((share, permissions)),
         };
-        desk.ticket(&grant).unwrap();
-        desk.forget_sessions(&[session]);
-        assert!(desk.fresh.lock().is_empty());
+        type End = fn(&TicketDesk, &Grant, ShareId);
+        let ends: [(End, bool); 6] = [
+            (|desk, grant, _| desk.forget_client(grant.client), true),
+            (|desk, grant, _| desk.forget_principal(grant.principal, None), true),
+            (|desk, grant, share| desk.forget_principal(grant.principal, Some(share)), true),
+            (|desk, grant, _| desk.forget_principal(grant.principal, Some(ShareId::generate())), false),
+            (|desk, _, share| desk.forget_principal(PrincipalId::generate(), Some(share)), false),
+            (|desk, grant, _| desk.forget_client(Client::Device(grant.device)), false),
+        ];
+        for (i, (end, gone)) in ends.into_iter().enumerate() {
+            desk.ticket(&grant).unwrap();
+            end(&desk, &grant, share);
+            assert_eq!(desk.fresh.lock().is_empty(), gone, "end {i}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use proto::api::auth::Privacy;
 use super::cookie::Cookie;
 use super::error::Refusal;
 use super::guard::host::asked_host;
-use crate::access::Caller;
+use crate::access::{Caller, Client};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::{Visitor, short_name};
 
@@ -65,7 +65,7 @@ fn find_caller(parts: &Parts, rooms: &Rooms, using: bool) -> Result<Option<Calle
     });
     Ok(found.map(|session| Caller {
         principal: session.principal,
-        session: session.id,
+        client: Client::Session(session.id),
         privacy: session.privacy,
         owner,
         browser_id: session.browser_id,
@@ -101,6 +101,22 @@ impl FromRequestParts<Coordinator> for PrivateCaller {
     async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
         let caller = Caller::from_request_parts(parts, coordinator).await?;
         if caller.read_only() { Err(Refusal::not_private()) } else { Ok(Self(caller)) }
+    }
+}
+
+/// The owner, signed in on a connection that others cannot read or change.
+pub(crate) struct OwnerCaller(pub(crate) Caller);
+
+impl FromRequestParts<Coordinator> for OwnerCaller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
+        let caller = Caller::from_request_parts(parts, coordinator).await?;
+        match () {
+            () if !caller.is_owner() => Err(Refusal::owner_only()),
+            () if caller.read_only() => Err(Refusal::not_private()),
+            () => Ok(Self(caller)),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use proto::api::catalog::{AddShare, Device, Devices, RenameShare, Share, Shares};
 use proto::{ApiError, ErrorCode, Permissions, ShareId};
 
-use super::caller::PrivateCaller;
+use super::caller::OwnerCaller;
 use super::error::Refusal;
 use super::json::JsonBody;
 use super::setup::share_name;
@@ -65,7 +65,7 @@ fn shown(rooms: &Rooms, share: &SharedFolder, caller: &Caller) -> Share {
         (status = 403, body = ApiError), (status = 409, body = ApiError)))]
 pub(crate) async fn add_share(
     State(coordinator): State<Coordinator>,
-    PrivateCaller(caller): PrivateCaller,
+    OwnerCaller(caller): OwnerCaller,
     JsonBody(add): JsonBody<AddShare>,
 ) -> Result<(StatusCode, Json<Share>), Refusal> {
     let rooms = coordinator.rooms();
@@ -98,7 +98,7 @@ pub(crate) async fn add_share(
         (status = 403, body = ApiError), (status = 404, body = ApiError), (status = 409, body = ApiError)))]
 pub(crate) async fn rename_share(
     State(coordinator): State<Coordinator>,
-    PrivateCaller(caller): PrivateCaller,
+    OwnerCaller(caller): OwnerCaller,
     Path(id): Path<String>,
     JsonBody(rename): JsonBody<RenameShare>,
 ) -> Result<Json<Share>, Refusal> {
@@ -121,7 +121,7 @@ pub(crate) async fn rename_share(
         (status = 404, body = ApiError)))]
 pub(crate) async fn remove_share(
     State(coordinator): State<Coordinator>,
-    _: PrivateCaller,
+    _: OwnerCaller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();

@@ -25,7 +25,7 @@ pub(crate) async fn forward(
         None => path.to_owned(),
     };
     let answer = rooms.gateway.send(&grant, &rooms.tickets, &tail, request).await?;
-    let still = || rooms.identity.sessions().lives(caller.session) && is_offered(rooms, &grant);
+    let still = || rooms.still_lives(&caller) && is_offered(rooms, &grant);
     Ok(rooms.running.hold(&grant, answer, still))
 }
 

@@ -41,6 +41,10 @@ impl Refusal {
         )
     }
 
+    pub(crate) fn owner_only() -> Self {
+        Self::new(Forbidden, "Only the owner may do this.", "Ask whoever set this machine up.")
+    }
+
     pub(crate) fn not_found(message: &str) -> Self {
         Self::new(NotFound, message, "It may have been removed; reload the page.")
     }

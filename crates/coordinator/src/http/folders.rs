@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use proto::ApiError;
 use proto::api::setup::{FolderChoice, FolderQuery};
 
-use super::caller::PrivateCaller;
+use super::caller::OwnerCaller;
 use super::error::Refusal;
 use super::json::QueryOf;
 use super::setup::may_set_up;
@@ -22,7 +22,7 @@ impl FromRequestParts<Coordinator> for MayChoose {
     async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
         let rooms = coordinator.rooms();
         if rooms.identity.is_set_up() {
-            PrivateCaller::from_request_parts(parts, coordinator).await?;
+            OwnerCaller::from_request_parts(parts, coordinator).await?;
         } else {
             let visitor = Visitor::from_request_parts(parts, coordinator).await?;
             may_set_up(rooms, &visitor, &parts.headers)?;

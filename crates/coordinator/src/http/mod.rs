@@ -8,6 +8,8 @@ mod error;
 mod folders;
 mod guard;
 mod json;
+mod paired;
+mod people;
 mod routes;
 mod sessions;
 mod settings;

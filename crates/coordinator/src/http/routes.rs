@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Refusal;
-use super::{catalog, devices, folders, sessions, settings, setup, sign_in, status, trust};
+use super::{catalog, devices, folders, paired, people, sessions, settings, setup, sign_in, status, trust};
 use crate::coordinator::Coordinator;
 
 /// The largest JSON body taken.
@@ -42,6 +42,10 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(sign_in::change_pin))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(people::list))
+        .routes(routes!(people::rename, people::remove))
+        .routes(routes!(paired::list))
+        .routes(routes!(paired::rename, paired::revoke))
         .routes(routes!(settings::get, settings::change))
         .routes(routes!(catalog::devices))
         .routes(routes!(catalog::shares, catalog::add_share))

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use proto::api::auth::{Session, Sessions};
+use proto::wire::link::Revoked;
 use proto::{ApiError, SessionId};
 
 use super::caller::PrivateCaller;
@@ -20,8 +21,9 @@ pub(crate) async fn list(
 ) -> Json<Sessions> {
     let rooms = coordinator.rooms();
     let rows = rooms.identity.sessions().list(rooms.idle_ms()).into_iter();
-    let sessions = rows.map(|row| Session {
-        current: row.id == caller.session,
+    let theirs = rows.filter(|row| caller.is_owner() || row.principal == caller.principal);
+    let sessions = theirs.map(|row| Session {
+        current: Some(row.id) == caller.session(),
         id: row.id,
         browser: row.browser,
         address: row.address,
@@ -44,12 +46,16 @@ pub(crate) async fn end(
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
     let id: SessionId = id.parse().map_err(|_| no_such_session())?;
-    let found = if id == caller.session {
-        rooms.identity.sessions().end(id).await?
+    if !caller.is_owner() && rooms.identity.sessions().principal_of(id) != Some(caller.principal) {
+        return Err(no_such_session());
+    }
+    let found = if Some(id) == caller.session() {
+        let found = rooms.identity.sessions().end(id).await?;
+        rooms.sessions_ended(&[id]);
+        found
     } else {
-        rooms.identity.revoke(id, rooms.idle_ms()).await?
+        rooms.revoke(Revoked::Session { id }).await?
     };
-    rooms.sessions_ended(&[id]);
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_session()) }
 }
 

@@ -6,7 +6,7 @@ use proto::ApiError;
 use proto::api::auth::Privacy;
 use proto::api::settings::{Settings, SettingsChange};
 
-use super::caller::PrivateCaller;
+use super::caller::OwnerCaller;
 use super::error::Refusal;
 use super::json::JsonBody;
 use crate::coordinator::Coordinator;
@@ -14,7 +14,7 @@ use crate::coordinator::Coordinator;
 /// The settings in force.
 #[utoipa::path(get, path = "/api/v1/settings", tag = "settings",
     responses((status = 200, body = Settings), (status = 401, body = ApiError), (status = 403, body = ApiError)))]
-pub(crate) async fn get(State(coordinator): State<Coordinator>, _: PrivateCaller) -> Json<Settings> {
+pub(crate) async fn get(State(coordinator): State<Coordinator>, _: OwnerCaller) -> Json<Settings> {
     Json(coordinator.rooms().settings.get())
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn get(State(coordinator): State<Coordinator>, _: PrivateCaller
         (status = 403, body = ApiError)))]
 pub(crate) async fn change(
     State(coordinator): State<Coordinator>,
-    _: PrivateCaller,
+    _: OwnerCaller,
     JsonBody(change): JsonBody<SettingsChange>,
 ) -> Result<Json<Settings>, Refusal> {
     let rooms = coordinator.rooms();

@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use proto::ApiError;
 use proto::api::auth::{ChangePin, Login, Me, Privacy};
+use proto::{ApiError, ErrorCode};
 
-use super::caller::{Anybody, MaybeCaller, PrivateCaller};
+use super::caller::{Anybody, MaybeCaller, OwnerCaller};
 use super::cookie::Cookie;
 use super::error::Refusal;
 use super::json::JsonBody;
-use crate::access::Caller;
+use crate::access::{Caller, Client};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::session::SessionIdentity;
 use crate::identity::{SignedIn, Visitor};
@@ -21,8 +21,13 @@ use crate::identity::{SignedIn, Visitor};
 pub(crate) fn me_of(rooms: &Rooms, caller: &Caller) -> Option<Me> {
     Some(Me {
         principal: caller.principal,
-        display_name: rooms.identity.owner()?.display_name,
-        session: caller.session,
+        display_name: rooms.identity.principals().name(caller.principal)?,
+        owner: caller.is_owner(),
+        session: caller.session(),
+        client_device: match caller.client {
+            Client::Session(_) => None,
+            Client::Device(id) => Some(id),
+        },
         read_only: caller.read_only(),
         idle_seconds: rooms.settings.idle_seconds(),
     })
@@ -30,11 +35,13 @@ pub(crate) fn me_of(rooms: &Rooms, caller: &Caller) -> Option<Me> {
 
 /// The answer to somebody who was let in.
 pub(crate) fn signed_in(rooms: &Rooms, visitor: &Visitor, admitted: SignedIn) -> Result<Response, Refusal> {
-    let owner = rooms.identity.owner().ok_or_else(Refusal::internal)?;
+    let principal = admitted.session.principal;
     let me = Me {
-        principal: admitted.session.principal,
-        display_name: owner.display_name,
-        session: admitted.session.id,
+        principal,
+        display_name: rooms.identity.principals().name(principal).ok_or_else(Refusal::internal)?,
+        owner: rooms.identity.owner_id() == Some(principal),
+        session: Some(admitted.session.id),
+        client_device: None,
         read_only: admitted.session.privacy == Privacy::Open,
         idle_seconds: rooms.settings.idle_seconds(),
     };
@@ -60,10 +67,10 @@ pub(crate) async fn login(
         return Err(Refusal::not_private());
     }
     let admitted = rooms.identity.sign_in(&visitor, &login.pin).await?;
-    if let Some(before) = before {
+    if let Some(before) = before.and_then(|caller| caller.session()) {
         // The browser's old session is not its session any more: each sign-in has a new token.
-        rooms.identity.sessions().end(before.session).await?;
-        rooms.sessions_ended(&[before.session]);
+        rooms.identity.sessions().end(before).await?;
+        rooms.sessions_ended(&[before]);
     }
     signed_in(rooms, &visitor, admitted)
 }
@@ -77,9 +84,9 @@ pub(crate) async fn logout(
     MaybeCaller(caller): MaybeCaller,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
-    if let Some(caller) = caller {
-        rooms.identity.sessions().end(caller.session).await?;
-        rooms.sessions_ended(&[caller.session]);
+    if let Some(session) = caller.and_then(|caller| caller.session()) {
+        rooms.identity.sessions().end(session).await?;
+        rooms.sessions_ended(&[session]);
     }
     let mut headers = HeaderMap::new();
     headers.extend(Cookie::Session.clear(connection.encrypted).map(|value| (SET_COOKIE, value)));
@@ -99,13 +106,16 @@ pub(crate) async fn me(State(coordinator): State<Coordinator>, caller: Caller) -
         (status = 403, body = ApiError), (status = 409, body = ApiError), (status = 429, body = ApiError)))]
 pub(crate) async fn change_pin(
     State(coordinator): State<Coordinator>,
-    PrivateCaller(caller): PrivateCaller,
+    OwnerCaller(caller): OwnerCaller,
     visitor: Visitor,
     JsonBody(change): JsonBody<ChangePin>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
+    let id = caller.session().ok_or_else(|| {
+        Refusal::new(ErrorCode::Forbidden, "The PIN is changed in a browser.", "Open the settings page.")
+    })?;
     let session = SessionIdentity {
-        id: caller.session,
+        id,
         principal: caller.principal,
         privacy: caller.privacy,
         browser_id: caller.browser_id,

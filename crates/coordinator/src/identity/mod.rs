@@ -1,8 +1,10 @@
 //! Who somebody is: first run, signing in, sessions. Knows no HTTP; doors describe who knocks as a [`Visitor`].
 
 mod browser_name;
+pub(crate) mod devices;
 pub(crate) mod lockout;
 pub(crate) mod pin;
+pub(crate) mod principals;
 pub(crate) mod session;
 pub(crate) mod setup_code;
 mod throttle;
@@ -14,18 +16,22 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use proto::api::auth::Privacy;
-use proto::{PrincipalId, Secret, SessionId};
+use proto::{DeviceId, PrincipalId, Secret, SessionId};
 
 pub(crate) use browser_name::short_name;
+use devices::Devices;
 use lockout::{Attempts, Source, Wait};
 use pin::{HashError, Pin, PinDesk};
+use principals::Principals;
 use session::{SessionIdentity, Sessions};
 use setup_code::{CodeError, SetupCode};
 use throttle::Throttle;
 use token::Token;
 
 use crate::clock::{Clock, to_ms};
+use crate::store::devices::DeviceRow;
 use crate::store::owner::{FirstShare, Owner};
+use crate::store::principals::PrincipalRow;
 use crate::store::{Store, StoreError};
 
 /// Somebody at the door, as the connection and the request describe them.
@@ -78,6 +84,27 @@ pub(crate) struct SignedIn {
     pub(crate) known: Option<Token>,
 }
 
+/// The machine that this coordinator runs on.
+#[derive(Clone)]
+pub(crate) struct OwnMachine {
+    pub(crate) id: DeviceId,
+    pub(crate) name: String,
+}
+
+impl OwnMachine {
+    fn row(&self, owner: PrincipalId, now_ms: i64) -> DeviceRow {
+        DeviceRow {
+            id: self.id,
+            principal: owner,
+            name: self.name.clone(),
+            platform: std::env::consts::OS.to_owned(),
+            visible: true,
+            paired_ms: now_ms,
+            revoked_ms: None,
+        }
+    }
+}
+
 /// What a first run lays down.
 pub(crate) struct FirstRun {
     pub(crate) display_name: String,
@@ -85,11 +112,20 @@ pub(crate) struct FirstRun {
     pub(crate) pin: Secret<String>,
 }
 
+/// What ended with a person.
+pub(crate) struct Ended {
+    pub(crate) sessions: Vec<SessionId>,
+    pub(crate) devices: Vec<DeviceId>,
+}
+
 /// The room of identity.
 pub(crate) struct Identity {
     store: Store,
     clock: Arc<dyn Clock>,
+    machine: OwnMachine,
     owner: RwLock<Option<Owner>>,
+    principals: Principals,
+    devices: Devices,
     pins: PinDesk,
     attempts: Attempts,
     sessions: Sessions,
@@ -104,9 +140,18 @@ impl Identity {
         store: Store,
         clock: Arc<dyn Clock>,
         server_key: [u8; 32],
+        machine: OwnMachine,
     ) -> Result<Self, StoreError> {
+        let owner = store.owner().await?;
+        let devices = Devices::open(store.clone()).await?;
+        if let Some(owner) = &owner {
+            devices.keep_own(machine.row(owner.principal, to_ms(clock.wall()))).await?;
+        }
         Ok(Self {
-            owner: RwLock::new(store.owner().await?),
+            machine,
+            owner: RwLock::new(owner),
+            principals: Principals::open(store.clone()).await?,
+            devices,
             pins: PinDesk::new(server_key),
             attempts: Attempts::open(store.clone(), Arc::clone(&clock)).await?,
             sessions: Sessions::open(store.clone(), Arc::clone(&clock)).await?,
@@ -132,6 +177,14 @@ impl Identity {
 
     pub(crate) const fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    pub(crate) const fn principals(&self) -> &Principals {
+        &self.principals
+    }
+
+    pub(crate) const fn devices(&self) -> &Devices {
+        &self.devices
     }
 
     /// The code to print, while it opens anything.
@@ -170,9 +223,19 @@ impl Identity {
             pin_hash: self.pins.hash(place, pin).await?,
         };
         let _turn = self.changing.lock().await;
-        if !self.store.insert_owner(&owner, &run.share, to_ms(self.clock.wall())).await? {
+        let now_ms = to_ms(self.clock.wall());
+        let person = PrincipalRow {
+            id: owner.principal,
+            display_name: owner.display_name.clone(),
+            created_ms: now_ms,
+            revoked_ms: None,
+        };
+        let machine = self.machine.row(owner.principal, now_ms);
+        if !self.store.insert_owner(&owner, &person, &machine, &run.share).await? {
             return Err(SignInError::AlreadySetUp);
         }
+        self.principals.learn(person);
+        self.devices.learn(machine);
         *self.owner.write() = Some(owner.clone());
         self.admit(owner.principal, visitor, None).await
     }
@@ -216,6 +279,26 @@ impl Identity {
         owner.pin_hash = pin_hash;
         *self.owner.write() = Some(owner);
         Ok(self.sessions.forget(|row| row.id != session.id))
+    }
+
+    /// Ends a machine as a client and as a device; false if there is none of that id, or it is this one.
+    pub(crate) async fn revoke_device(&self, id: DeviceId) -> Result<bool, StoreError> {
+        if id == self.machine.id {
+            return Ok(false);
+        }
+        self.devices.revoke(id, to_ms(self.clock.wall())).await
+    }
+
+    /// Ends a person with their machines and sessions, which are given; `None` if there is no such person, or it is
+    /// the owner.
+    pub(crate) async fn revoke_principal(&self, id: PrincipalId) -> Result<Option<Ended>, StoreError> {
+        let now_ms = to_ms(self.clock.wall());
+        let _turn = self.changing.lock().await;
+        if self.owner_id() == Some(id) || !self.principals.revoke(id, now_ms).await? {
+            return Ok(None);
+        }
+        let sessions = self.sessions.forget(|row| row.principal == id);
+        Ok(Some(Ended { sessions, devices: self.devices.forget_of(id, now_ms) }))
     }
 
     /// Ends somebody's session from afar: its browser becomes a stranger too. False if there is no such session.

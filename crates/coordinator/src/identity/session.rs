@@ -118,9 +118,9 @@ impl Sessions {
         Some(identity_of(&held.row))
     }
 
-    /// True if there is a session of this id.
-    pub(crate) fn lives(&self, id: SessionId) -> bool {
-        self.held.read().values().any(|held| held.row.id == id)
+    /// Whose session it is; `None` if there is none of this id.
+    pub(crate) fn principal_of(&self, id: SessionId) -> Option<PrincipalId> {
+        self.held.read().values().find(|held| held.row.id == id).map(|held| held.row.principal)
     }
 
     /// Notes a use of these sessions by an answer that is still on its way.

@@ -2,6 +2,8 @@
 
 use proto::{PrincipalId, ShareId};
 
+use super::devices::{DeviceRow, put_device};
+use super::principals::{PrincipalRow, insert_principal};
 use super::{Store, StoreError};
 
 /// The owner of this machine.
@@ -33,13 +35,16 @@ impl Store {
         .transpose()
     }
 
-    /// Makes the owner and the first share; false if there is an owner already.
+    /// Makes the owner, the owner as a person, this machine as theirs, and the first share; false if there is an owner
+    /// already.
     pub(crate) async fn insert_owner(
         &self,
         owner: &Owner,
+        person: &PrincipalRow,
+        machine: &DeviceRow,
         share: &FirstShare,
-        now_ms: i64,
     ) -> Result<bool, StoreError> {
+        let now_ms = person.created_ms;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let made = sqlx::query(
             "INSERT INTO owner (one, principal, display_name, pin_hash, created_ms) VALUES (1, ?, ?, ?, ?)
@@ -54,6 +59,8 @@ impl Store {
         if made.rows_affected() == 0 {
             return Ok(false);
         }
+        insert_principal(&mut tx, person).await?;
+        put_device(&mut tx, machine).await?;
         sqlx::query("INSERT INTO shares (id, name, folder, created_ms) VALUES (?, ?, ?, ?)")
             .bind(share.id.to_string())
             .bind(&share.name)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{PrincipalId, Secret, SessionId};
+use crate::{DeviceId, PrincipalId, Secret, SessionId};
 
 /// Signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -65,8 +65,14 @@ pub struct Me {
     pub principal: PrincipalId,
     /// The person's name.
     pub display_name: String,
-    /// This session.
-    pub session: SessionId,
+    /// True for the owner of this coordinator.
+    pub owner: bool,
+    /// This session; absent for a machine, which asks with a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The machine that asks, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_device: Option<DeviceId>,
     /// True if the session can only look and copy, because it began on an open connection.
     pub read_only: bool,
     /// Seconds of no use after which the session ends.

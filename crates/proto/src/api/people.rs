@@ -208,7 +208,7 @@ pub struct UseInvite {
     pub invite: String,
 }
 
-/// A device as it is kept: machines and signed-in browsers of a person. `/api/v1/devices`.
+/// A device as it is kept. `/api/v1/devices`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PairedDevice {
     /// The device.
@@ -221,7 +221,16 @@ pub struct PairedDevice {
     pub owner_principal_id: PrincipalId,
     /// False if only its owner sees it.
     pub visible: bool,
+    /// True for the machine that this coordinator runs on.
+    pub this: bool,
     /// When it was paired.
     #[serde(with = "time::serde::rfc3339")]
     pub paired_at: OffsetDateTime,
+}
+
+/// The paired machines.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PairedDevices {
+    /// Sorted by name.
+    pub devices: Vec<PairedDevice>,
 }
