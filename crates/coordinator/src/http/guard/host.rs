@@ -3,11 +3,9 @@
 
 use std::net::IpAddr;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Uri};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use peer::connection::{Connection, canonical};
 use proto::ErrorCode;
 
@@ -84,15 +82,15 @@ fn is_ours(host: &AskedHost, connection: &Connection, names: &HostNames) -> bool
         }
 }
 
-pub(super) async fn check(State(coordinator): State<Coordinator>, request: Request, next: Next) -> Response {
+/// Refuses a request for a name that is not this machine's.
+pub(super) fn check(request: &Request, coordinator: &Coordinator) -> Result<(), Refusal> {
     let Some(connection) = request.extensions().get::<Connection>() else {
         tracing::error!("a request came without its connection");
-        return Refusal::internal().into_response();
+        return Err(Refusal::internal());
     };
-    let host = asked_host(request.uri(), request.headers());
-    match host {
-        Some(host) if is_ours(&host, connection, &coordinator.rooms().names) => next.run(request).await,
-        _ => unknown_host().into_response(),
+    match asked_host(request.uri(), request.headers()) {
+        Some(host) if is_ours(&host, connection, &coordinator.rooms().names) => Ok(()),
+        _ => Err(unknown_host()),
     }
 }
 

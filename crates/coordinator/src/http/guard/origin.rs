@@ -4,14 +4,13 @@
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, Uri};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use peer::connection::Connection;
 use proto::ErrorCode;
 
 use crate::http::error::Refusal;
 
-pub(super) async fn check(request: Request, next: Next) -> Response {
+/// Refuses a request that another site's page has its browser make.
+pub(super) fn check(request: &Request) -> Result<(), Refusal> {
     let encrypted = request.extensions().get::<Connection>().is_some_and(|connection| connection.encrypted);
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let allowed = if method.is_safe() && *method != Method::TRACE {
@@ -19,7 +18,7 @@ pub(super) async fn check(request: Request, next: Next) -> Response {
     } else {
         may_change(uri, headers, encrypted)
     };
-    if allowed { next.run(request).await } else { cross_site().into_response() }
+    if allowed { Ok(()) } else { Err(cross_site()) }
 }
 
 fn cross_site() -> Refusal {

@@ -4,7 +4,7 @@
 use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -14,16 +14,30 @@ use proto::id::RequestId;
 use proto::{ApiError, ErrorCode};
 use tracing::Instrument;
 
+use super::{host, origin};
+use crate::coordinator::Coordinator;
 use crate::http::error::Refusal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
+pub(super) async fn wrap(
+    State(coordinator): State<Coordinator>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId::generate();
     request.extensions_mut().insert(id);
     let for_programs = is_for_programs(request.uri().path());
     let span = tracing::info_span!("request", %id, method = %request.method());
-    let answering = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let answering = async {
+        match host::check(&request, &coordinator).and_then(|()| origin::check(&request)) {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        }
+    };
+    let answering = AssertUnwindSafe(answering).catch_unwind().instrument(span.clone());
     let mut response = answering.await.unwrap_or_else(|_| {
         span.in_scope(|| tracing::error!("a request panicked"));
         Refusal::internal().into_response()
@@ -31,8 +45,9 @@ pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
     if for_programs {
         explain(&mut response);
     }
-    sign(&mut response, &id.to_string());
-    add_headers(response.headers_mut(), &id.to_string());
+    let id = id.to_string();
+    sign(&mut response, &id);
+    add_headers(response.headers_mut(), &id);
     response
 }
 
@@ -84,8 +99,8 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
     }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (RESOURCE_POLICY, "same-origin"),
+        (OPENER_POLICY, "same-origin"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
