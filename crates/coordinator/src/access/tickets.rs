@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use parking_lot::Mutex;
 use proto::ticket::{Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, Ticket};
 use proto::{DeviceId, Permissions, PrincipalId, ShareId};
@@ -21,7 +22,7 @@ type Key = (PrincipalId, Client, DeviceId, ShareId, Permissions);
 pub(crate) struct TicketDesk {
     key: SigningKey,
     clock: Arc<dyn Clock>,
-    fresh: Mutex<HashMap<Key, (Ticket, OffsetDateTime)>>,
+    fresh: Mutex<HashMap<Key, (HeaderValue, OffsetDateTime)>>,
 }
 
 impl TicketDesk {
@@ -33,26 +34,30 @@ impl TicketDesk {
         self.key.public()
     }
 
-    /// The ticket for a grant, or `None` for one that needs none. It lives for half its time at least.
-    pub(crate) fn ticket(&self, grant: &Grant) -> Result<Option<Ticket>, InvalidKey> {
+    /// The ticket for a grant as the value of its `Authorization` header, or `None` for one that needs none. It lives
+    /// for half its time at least.
+    pub(crate) fn bearer(&self, grant: &Grant) -> Result<Option<HeaderValue>, InvalidKey> {
         let Some((share, permissions)) = grant.resource else { return Ok(None) };
         let key = (grant.principal, grant.client, grant.device, share, permissions);
         let now = self.clock.wall();
-        if let Some((ticket, expires)) = self.fresh.lock().get(&key) {
+        if let Some((bearer, expires)) = self.fresh.lock().get(&key) {
             let left = *expires - now;
             // More than the whole life left means that the clock was set back: make a new one.
             if left > READ_LIFETIME / 2 && left <= READ_LIFETIME {
-                return Ok(Some(ticket.clone()));
+                return Ok(Some(bearer.clone()));
             }
         }
         let expires = now + READ_LIFETIME;
         let ticket = self.sign(grant, share, permissions, now, expires)?;
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| InvalidKey)?;
+        bearer.set_sensitive(true);
         let mut fresh = self.fresh.lock();
         if fresh.len() >= CAPACITY {
             fresh.clear();
         }
-        fresh.insert(key, (ticket.clone(), expires));
-        Ok(Some(ticket))
+        fresh.insert(key, (bearer.clone(), expires));
+        Ok(Some(bearer))
     }
 
     fn sign(
@@ -109,16 +114,18 @@ mod tests {
             resource: Some((share, [permission].into_iter().collect())),
         };
         let read = grant(Permission::Read);
-        let first = desk.ticket(&read).unwrap().unwrap();
+        let first = desk.bearer(&read).unwrap().unwrap();
+        assert!(first.is_sensitive());
         clock.pass(59);
-        assert_eq!(desk.ticket(&read).unwrap().unwrap(), first);
+        assert_eq!(desk.bearer(&read).unwrap().unwrap(), first);
         clock.pass(2);
-        let second = desk.ticket(&read).unwrap().unwrap();
+        let second = desk.bearer(&read).unwrap().unwrap();
         assert_ne!(second, first);
-        assert_ne!(desk.ticket(&grant(Permission::Download)).unwrap().unwrap(), second);
+        assert_ne!(desk.bearer(&grant(Permission::Download)).unwrap().unwrap(), second);
         clock.step_wall(-7200);
-        let third = desk.ticket(&read).unwrap().unwrap();
+        let third = desk.bearer(&read).unwrap().unwrap();
         let ring = KeyRing::new(device, [desk.public_key()]);
+        let third = Ticket::from_text(third.to_str().unwrap().strip_prefix("Bearer ").unwrap());
         let verified = ring.verify(&third, None, clock.wall()).unwrap();
         assert!(verified.permit(share, Permission::Read).is_ok());
         assert!(verified.permit(share, Permission::Download).is_err());
@@ -145,7 +152,7 @@ mod tests {
             (|desk, grant, _| desk.forget_client(Client::Device(grant.device)), false),
         ];
         for (i, (end, gone)) in ends.into_iter().enumerate() {
-            desk.ticket(&grant).unwrap();
+            desk.bearer(&grant).unwrap();
             end(&desk, &grant, share);
             assert_eq!(desk.fresh.lock().is_empty(), gone, "end {i}");
         }
