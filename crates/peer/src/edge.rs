@@ -219,6 +219,8 @@ impl Doors {
         });
         let conversation = self.http.serve_connection_with_upgrades(TokioIo::new(io), service);
         let mut conversation = std::pin::pin!(conversation);
+        // A token of its own: looking at one that all share is a lock that all wait for.
+        let ending = self.shutdown.child_token();
         // hyper's own deadline begins only once it knows the version, and HTTP/2 has none.
         let silent = async {
             if tokio::time::timeout(HEADER_DEADLINE, asked.cancelled()).await.is_ok() {
@@ -228,7 +230,7 @@ impl Doors {
         tokio::select! {
             ended = conversation.as_mut() => return ended.map_err(io::Error::other),
             () = silent => return Err(io::ErrorKind::TimedOut.into()),
-            () = self.shutdown.cancelled() => conversation.as_mut().graceful_shutdown(),
+            () = ending.cancelled() => conversation.as_mut().graceful_shutdown(),
         }
         tokio::time::timeout(DRAIN_DEADLINE, conversation)
             .await
@@ -280,6 +282,7 @@ impl Drop for Admitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sendfile::Version as FileVersion;
     use bytes::Bytes;
     use http_body_util::Full;
     use http_body_util::channel::Channel;
@@ -336,7 +339,9 @@ mod tests {
                     let mut offset = 0;
                     while offset < claimed {
                         let len = (claimed - offset).min(crate::sendfile::WINDOW as u64);
-                        let Some(window) = lane.window(&file, offset, len as usize) else {
+                        let Some(window) =
+                            lane.window(&file, FileVersion::of(&file).unwrap(), offset, len as usize)
+                        else {
                             tokio::task::yield_now().await;
                             continue;
                         };
@@ -379,7 +384,8 @@ mod tests {
             let file = Arc::clone(&file);
             async move {
                 let lane = request.extensions().get::<Lane>().expect("plain HTTP/1.1 has a lane").clone();
-                let window = lane.window(&file, 0, 4000).expect("a free slot");
+                let version = FileVersion::of(&file).unwrap();
+                let window = lane.window(&file, version, 0, 4000).expect("a free slot");
                 file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
                 Ok(Response::new(Full::new(window)))
             }
@@ -400,7 +406,8 @@ mod tests {
     #[tokio::test]
     async fn a_window_whose_slot_is_gone_is_an_error() {
         let (lane, other) = (Lane::default(), Lane::default());
-        let window = lane.window(&numbered_file(4), 0, 16).unwrap();
+        let file = numbered_file(4);
+        let window = lane.window(&file, FileVersion::of(&file).unwrap(), 0, 16).unwrap();
         assert!(lane.source_of(&window).unwrap().is_some());
         assert!(other.source_of(&window).is_err(), "another connection's window");
         assert!(lane.source_of(b"ordinary").unwrap().is_none());
@@ -410,13 +417,14 @@ mod tests {
     #[tokio::test]
     async fn slots_are_given_back() {
         let (lane, file) = (Lane::default(), numbered_file(4));
+        let version = FileVersion::of(&file).unwrap();
         let mut held = Vec::new();
-        while let Some(window) = lane.window(&file, 0, 4) {
+        while let Some(window) = lane.window(&file, version, 0, 4) {
             held.push(window);
         }
         assert!(!held.is_empty());
         held.pop();
-        assert!(lane.window(&file, 0, 4).is_some());
+        assert!(lane.window(&file, version, 0, 4).is_some());
     }
 
     fn hello() -> impl Handler<Full<Bytes>> + Sync {

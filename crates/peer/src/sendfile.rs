@@ -37,18 +37,36 @@ pub(crate) struct Source {
 }
 
 /// What tells that a file's content is still the same: its size, and when it last changed.
-type Version = (i64, i64, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    size: u64,
+    mtime_ns: i64,
+}
 
-#[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "systems differ in these types")]
-fn version(file: &File) -> io::Result<Version> {
-    let stat = rustix::fs::fstat(file)?;
-    Ok((stat.st_size as i64, stat.st_mtime as i64, stat.st_mtime_nsec as u64))
+impl Version {
+    /// The version of a file of this size that last changed then: nanoseconds since 1970, as many as 64 bits hold.
+    #[must_use]
+    pub const fn new(size: u64, mtime_ns: i64) -> Self {
+        Self { size, mtime_ns }
+    }
+
+    /// The version that an open file is now.
+    ///
+    /// # Errors
+    /// The file system does not answer.
+    #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "systems differ in these types")]
+    pub fn of(file: &File) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(file)?;
+        let seconds = (stat.st_mtime as i64).saturating_mul(1_000_000_000);
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        Ok(Self::new(size, seconds.saturating_add_unsigned(stat.st_mtime_nsec as u64)))
+    }
 }
 
 impl Source {
-    /// Fails if the file is not what it was when its window was made.
+    /// Fails if the file is not the version that its window stands for.
     pub(crate) fn check(&self) -> io::Result<()> {
-        if version(&self.file)? == self.version {
+        if Version::of(&self.file)? == self.version {
             return Ok(());
         }
         Err(io::Error::other("a file changed while it was sent"))
@@ -62,14 +80,13 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Bytes that stand for `len` bytes of `file`, as it is now, from `offset`; or `None` if every slot is in use or
-    /// `len` is over [`WINDOW`]: the caller then reads and copies.
+    /// Bytes that stand for `len` bytes of this version of `file`, from `offset`; or `None` if every slot is in use
+    /// or `len` is over [`WINDOW`]: the caller then reads and copies.
     #[must_use]
-    pub fn window(&self, file: &Arc<File>, offset: u64, len: usize) -> Option<Bytes> {
+    pub fn window(&self, file: &Arc<File>, version: Version, offset: u64, len: usize) -> Option<Bytes> {
         if len == 0 || len > WINDOW {
             return None;
         }
-        let version = version(file).ok()?;
         let mut slots = self.slots.lock();
         let slot = slots.iter().position(Option::is_none)?;
         slots[slot] = Some(Source { file: Arc::clone(file), offset, version });

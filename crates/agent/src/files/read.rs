@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
-use peer::sendfile::{Lane, WINDOW};
+use peer::sendfile::{Lane, Version, WINDOW};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use tokio::task::JoinHandle;
 
@@ -25,31 +25,29 @@ use crate::share::{OpenFile, Stat};
 
 /// How much is read at a time where content passes through this process.
 const CHUNK: usize = 128 << 10;
-/// Chunks that wait to be filled again rather than be allocated anew.
-const SPARE_CHUNKS: usize = 32;
+/// The same for little: a slow reader of a small file holds no more.
+const SMALL_CHUNK: usize = 16 << 10;
 /// How far apart a window is probed for being in the page cache.
 const PROBE: usize = 256 << 10;
 /// Content up to this size is read at once and sent in the same write as its header.
-pub const SMALL: u64 = 32 << 10;
+pub const SMALL: u64 = 64 << 10;
 
 /// Reads a small piece of a file whole.
 ///
 /// # Errors
 /// [`FilesError::Changed`] if the file is not what it was when it was opened, or the disk's error.
 pub async fn small(open: OpenFile, span: Range<u64>) -> Result<Bytes, FilesError> {
-    let len = usize::try_from(span.end - span.start).unwrap_or(0);
-    let mut content = vec![0; len];
-    if len > 0 && read_cached(&open.file, &mut content, span.start) != Ok(len) {
-        content = super::off_thread(move || {
-            read_full(&open.file, &mut content, span.start)?;
+    let mut chunk = Chunk::take(length(&span, CHUNK));
+    if !span.is_empty() && read_cached(&open.file, chunk.buffer(), span.start) != Ok(chunk.len) {
+        return super::off_thread(move || {
+            read_full(&open.file, chunk.buffer(), span.start)?;
             unchanged(&open.file, &open.stat)?;
-            Ok(content)
+            Ok(chunk.into())
         })
-        .await?;
-    } else {
-        unchanged(&open.file, &open.stat)?;
+        .await;
     }
-    Ok(content.into())
+    unchanged(&open.file, &open.stat)?;
+    Ok(chunk.into())
 }
 
 /// A piece of an answer.
@@ -68,6 +66,8 @@ pub struct FileBody {
     lane: Option<Lane>,
     parts: VecDeque<Part>,
     remaining: u64,
+    /// True once anything went out.
+    begun: bool,
     /// What was just read into the page cache.
     warm: Range<u64>,
     reading: Option<JoinHandle<Result<Bytes, FilesError>>>,
@@ -87,6 +87,7 @@ impl FileBody {
             stat: open.stat,
             lane,
             parts: parts.into(),
+            begun: false,
             warm: 0..0,
             reading: None,
         }
@@ -127,10 +128,12 @@ impl FileBody {
             self.read_off_thread(move || warm(&file, start, len).map(|()| Bytes::new()));
             return Ok(Some(None));
         }
-        // The window holds the file to what it is when it is made; so look after that.
-        let window = lane.window(&self.file, span.start, len);
-        unchanged(&self.file, &self.stat)?;
-        Ok(window.map(Some))
+        // The lane looks again right before and after it sends; only what waits here for its turn is worth a look.
+        if self.begun {
+            unchanged(&self.file, &self.stat)?;
+        }
+        let version = Version::new(self.stat.size, self.stat.mtime_ns);
+        Ok(lane.window(&self.file, version, span.start, len).map(Some))
     }
 
     fn read_off_thread(&mut self, work: impl FnOnce() -> Result<Bytes, FilesError> + Send + 'static) {
@@ -167,6 +170,7 @@ impl FileBody {
     /// Notes that these bytes of the present span go out.
     fn passed(&mut self, bytes: Bytes) -> Bytes {
         let len = bytes.len() as u64;
+        self.begun = true;
         self.remaining -= len;
         if let Some(Part::Span(span)) = self.parts.front_mut() {
             span.start += len;
@@ -256,18 +260,28 @@ pub fn unchanged(file: &File, opened: &Stat) -> Result<(), FilesError> {
     if same { Ok(()) } else { Err(FilesError::Changed) }
 }
 
-static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+/// Buffers of one size that wait to be filled again.
+struct Spare {
+    size: usize,
+    most: usize,
+    buffers: Mutex<Vec<Box<[u8]>>>,
+}
+
+static SPARE_SMALL: Spare = Spare { size: SMALL_CHUNK, most: 64, buffers: Mutex::new(Vec::new()) };
+static SPARE_LARGE: Spare = Spare { size: CHUNK, most: 32, buffers: Mutex::new(Vec::new()) };
 
 /// A buffer that is lent out as [`Bytes`] and comes back: fresh memory would be cleared before each read.
 struct Chunk {
     buffer: Box<[u8]>,
     len: usize,
+    spare: &'static Spare,
 }
 
 impl Chunk {
     fn take(len: usize) -> Self {
-        let spare = SPARE.lock().pop();
-        Self { buffer: spare.unwrap_or_else(|| vec![0; CHUNK].into()), len }
+        let spare = if len <= SMALL_CHUNK { &SPARE_SMALL } else { &SPARE_LARGE };
+        let buffer = spare.buffers.lock().pop();
+        Self { buffer: buffer.unwrap_or_else(|| vec![0; spare.size].into()), len, spare }
     }
 
     fn buffer(&mut self) -> &mut [u8] {
@@ -289,9 +303,9 @@ impl From<Chunk> for Bytes {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        let mut spare = SPARE.lock();
-        if spare.len() < SPARE_CHUNKS {
-            spare.push(std::mem::take(&mut self.buffer));
+        let mut buffers = self.spare.buffers.lock();
+        if buffers.len() < self.spare.most {
+            buffers.push(std::mem::take(&mut self.buffer));
         }
     }
 }
