@@ -1,5 +1,7 @@
 //! One file or folder as the API shows it: what the gate said of a place, put into an [`Entry`].
 
+use std::fmt;
+
 use proto::RelPath;
 use proto::api::files::{Entry, EntryType, Kind};
 use proto::path::escape_name;
@@ -59,5 +61,15 @@ pub fn modified(stat: &Stat) -> Option<OffsetDateTime> {
 /// Names this content of a file: inode, size and time of change in nanoseconds, as hexadecimal.
 #[must_use]
 pub fn version(stat: &Stat) -> String {
-    format!("{:x}-{:x}-{:x}", stat.ino, stat.size, stat.mtime_ns)
+    Version(stat).to_string()
+}
+
+/// [`version`] as it is written.
+pub struct Version<'a>(pub &'a Stat);
+
+impl fmt::Display for Version<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stat { ino, size, mtime_ns, .. } = self.0;
+        write!(f, "{ino:x}-{size:x}-{mtime_ns:x}")
+    }
 }

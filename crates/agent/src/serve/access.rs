@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 pub use peer::PeerId;
@@ -39,10 +39,9 @@ async fn authorize(parts: &mut Parts, agent: &Agent, permission: Permission) -> 
     let ticket = presented(parts).ok_or(TicketError::Malformed)?;
     let presenter = parts.extensions.get::<PeerId>().map(|peer| peer.0);
     let verified = agent.tickets().verify(&ticket, presenter)?;
-    let Path(names) = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, &())
-        .await
-        .map_err(|_| no_such_share())?;
-    let share: ShareId = names.get("share").and_then(|id| id.parse().ok()).ok_or_else(no_such_share)?;
+    let names = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| no_such_share())?;
+    let named = names.iter().find(|(name, _)| *name == "share");
+    let share: ShareId = named.and_then(|(_, id)| id.parse().ok()).ok_or_else(no_such_share)?;
     verified.permit(share, permission)?;
     // For handlers that have to know who asks, after the share's extractor.
     parts.extensions.insert(verified);

@@ -1,5 +1,6 @@
 //! Content of one file as an HTTP answer: conditions, ranges, headers. The bytes themselves are the room's.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +21,7 @@ use crate::agent::Share;
 use crate::files::range::{self, Wanted};
 use crate::files::read::{self, FileBody, Part};
 use crate::files::{FilesError, entry, kind, off_thread};
-use crate::share::OpenFile;
+use crate::share::{OpenFile, Stat};
 
 /// How often a small file that changes while it is read is read again.
 const REREADS: usize = 3;
@@ -32,6 +33,12 @@ const SANDBOX: &str = "sandbox; default-src 'none'; img-src 'self' data:; media-
 /// Browsers show no PDF in a sandbox. Their viewers run no script with the page's rights.
 const PDF_POLICY: &str = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Room for the headers of an answer, those of the layers around included: a table that grows is built anew.
+const HEADERS: usize = 20;
+/// Room for an entity tag.
+const ETAG_BYTES: usize = 56;
 
 /// What the caller wants a file for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +85,7 @@ struct About {
     size: u64,
     etag: String,
     modified: Option<SystemTime>,
-    media_type: String,
+    media_type: Cow<'static, str>,
     disposition: HeaderValue,
 }
 
@@ -89,7 +96,7 @@ impl About {
         let modified = u64::try_from(open.stat.mtime_ns / 1_000_000_000).ok();
         Self {
             size: open.stat.size,
-            etag: format!("\"{}\"", entry::version(&open.stat)),
+            etag: etag(&open.stat),
             modified: modified.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
             media_type: media_type(name),
             disposition: disposition::header(how, name),
@@ -135,7 +142,7 @@ impl About {
     ) -> Result<Response, FilesError> {
         let (len, content_range) = (span.end - span.start, content_range(&span, self.size));
         let mut answer = self.head(StatusCode::PARTIAL_CONTENT, Some(len), content(open, span, lane).await?);
-        insert(&mut answer, header::CONTENT_RANGE, &content_range);
+        insert(&mut answer, header::CONTENT_RANGE, content_range);
         Ok(answer)
     }
 
@@ -153,7 +160,7 @@ impl About {
         let body = FileBody::new(open, parts, lane);
         let len = http_body::Body::size_hint(&body).exact();
         let mut answer = self.head(StatusCode::PARTIAL_CONTENT, len, Body::new(body));
-        insert(&mut answer, header::CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
+        insert(&mut answer, header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
         answer
     }
 
@@ -164,7 +171,7 @@ impl About {
             "Ask for the file's size first.",
         ));
         let mut answer = refusal.into_response();
-        insert(&mut answer, header::CONTENT_RANGE, &format!("bytes */{}", self.size));
+        insert(&mut answer, header::CONTENT_RANGE, format!("bytes */{}", self.size));
         insert(&mut answer, header::ACCEPT_RANGES, "bytes");
         answer
     }
@@ -173,9 +180,10 @@ impl About {
     fn head(&self, status: StatusCode, len: Option<u64>, body: Body) -> Response {
         let mut answer = Response::new(body);
         *answer.status_mut() = status;
-        insert(&mut answer, header::ETAG, &self.etag);
+        answer.headers_mut().reserve(HEADERS);
+        insert(&mut answer, header::ETAG, &*self.etag);
         if let Some(modified) = self.modified {
-            insert(&mut answer, header::LAST_MODIFIED, &HttpDate::from(modified).to_string());
+            insert(&mut answer, header::LAST_MODIFIED, HttpDate::from(modified).to_string());
         }
         let headers = answer.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -183,8 +191,15 @@ impl About {
         if let Some(len) = len {
             headers.insert(header::CONTENT_LENGTH, len.into());
             headers.insert(header::CONTENT_DISPOSITION, self.disposition.clone());
-            headers.extend(guards(&self.media_type));
-            insert(&mut answer, header::CONTENT_TYPE, &self.media_type);
+            for (name, value) in guards(&self.media_type) {
+                headers.insert(name, value);
+            }
+            match &self.media_type {
+                Cow::Borrowed(text) => {
+                    drop(headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(text)))
+                }
+                Cow::Owned(text) => insert(&mut answer, header::CONTENT_TYPE, text.as_str()),
+            }
         }
         answer
     }
@@ -226,6 +241,15 @@ async fn content(open: OpenFile, span: Range<u64>, lane: Option<Lane>) -> Result
     Ok(Body::new(FileBody::new(open, vec![Part::Span(span)], lane)))
 }
 
+/// The version of a file as an entity tag.
+fn etag(stat: &Stat) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(ETAG_BYTES);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\"{}\"", entry::Version(stat));
+    text
+}
+
 /// True if a list of entity tags names this one. A weak tag counts only where `weak` comparison is meant.
 fn names(list: &str, etag: &str, weak: bool) -> bool {
     list.split(',').map(str::trim).any(|tag| {
@@ -252,23 +276,23 @@ pub fn guards(media_type: &str) -> [(HeaderName, HeaderValue); 3] {
     [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+        (RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     ]
 }
 
-fn insert(answer: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+fn insert(answer: &mut Response, name: HeaderName, value: impl TryInto<HeaderValue>) {
+    if let Ok(value) = value.try_into() {
         answer.headers_mut().insert(name, value);
     }
 }
 
 /// What a file's content is, by the ending of its name.
-fn media_type(name: &[u8]) -> String {
+fn media_type(name: &[u8]) -> Cow<'static, str> {
     use proto::api::files::Kind;
     let ending = name.rsplit(|b| *b == b'.').next().and_then(|ending| std::str::from_utf8(ending).ok());
     let guess = mime_guess::from_ext(ending.filter(|e| e.len() < name.len()).unwrap_or_default()).first_raw();
     match (guess, kind::of_name(name)) {
-        (Some(text), _) if text.starts_with("text/") => format!("{text}; charset=utf-8"),
+        (Some(text), _) if text.starts_with("text/") => format!("{text}; charset=utf-8").into(),
         // What the table takes for films (`.ts`) or for nothing is source code to us.
         (Some("video/vnd.dlna.mpeg-tts") | None, Kind::Code | Kind::Text) => {
             "text/plain; charset=utf-8".into()
@@ -303,7 +327,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_comes_whole_with_all_that_is_said_of_it() {
-        for len in [0, 1, 10_000, 32 << 10, 300_000, 3 << 20] {
+        for len in [0, 1, 10_000, 65_536, 65_537, 300_000, 3 << 20, 40_000, 5] {
             let content = pattern(len);
             let world = world_with("d/a.txt", &content);
             let answer = world.get("stream?path=d/a.txt").await;

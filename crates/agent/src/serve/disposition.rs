@@ -22,15 +22,22 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 /// The header for a file of this name (bytes of the file system). `how` is `inline` or `attachment`.
 #[must_use]
 pub fn header(how: &str, name: &[u8]) -> HeaderValue {
+    if let Ok(name) = str::from_utf8(name)
+        && name.chars().all(is_plain)
+    {
+        return value(format!("{how}; filename=\"{name}\""));
+    }
     let name: String = String::from_utf8_lossy(name).chars().map(harmless).collect();
     let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
-    let text = if plain == name {
-        format!("{how}; filename=\"{plain}\"")
-    } else {
-        let full = utf8_percent_encode(&name, ATTR_CHAR);
-        format!("{how}; filename=\"{plain}\"; filename*=UTF-8''{full}")
-    };
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
+    if plain == name {
+        return value(format!("{how}; filename=\"{plain}\""));
+    }
+    let full = utf8_percent_encode(&name, ATTR_CHAR);
+    value(format!("{how}; filename=\"{plain}\"; filename*=UTF-8''{full}"))
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
 }
 
 /// Old browsers read these characters alike inside quotes.
