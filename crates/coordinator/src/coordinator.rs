@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use peer::Endpoint;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
 use proto::wire::link::Revoked;
@@ -17,11 +18,16 @@ use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own
 use crate::clock::Clock;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
+use crate::http::Greetings;
 use crate::identity::{Identity, OwnMachine};
 use crate::keyfile::{self, KeyFileError};
+use crate::registry::Registry;
 use crate::settings::{CurrentSettings, SettingsStore};
 use crate::store::shares::SharedFolder;
 use crate::store::{Store, StoreError};
+
+/// How often it is looked who has fallen silent.
+const SWEEP_PERIOD: Duration = Duration::from_secs(3);
 
 /// How often sessions are tidied, and addresses and certificates looked at.
 const TIDY_PERIOD: Duration = Duration::from_secs(60);
@@ -83,6 +89,9 @@ pub(crate) struct Rooms {
     pub(crate) tickets: TicketDesk,
     pub(crate) running: Running,
     pub(crate) gateway: Gateway,
+    /// The other machines, as they are now.
+    pub(crate) registry: Registry,
+    pub(crate) greetings: Greetings,
     pub(crate) authority: Authority,
     pub(crate) folders: FolderChooser,
     pub(crate) default_folder: PathBuf,
@@ -91,7 +100,8 @@ pub(crate) struct Rooms {
     pub(crate) sharing: tokio::sync::Mutex<()>,
     /// What has ended before its time, for those who pass it on to devices. Who misses some begins anew.
     pub(crate) revoked: broadcast::Sender<Revoked>,
-    tidying: Mutex<Option<tokio::task::AbortHandle>>,
+    /// Ended with the rooms.
+    tasks: Mutex<Vec<tokio::task::AbortHandle>>,
 }
 
 /// What is read from files before anything else.
@@ -128,24 +138,32 @@ impl Coordinator {
             tickets: TicketDesk::new(opened.ticket_key, Arc::clone(&clock)),
             running: Running::default(),
             gateway: Gateway::new(config.device),
+            registry: Registry::open(store.clone(), Arc::clone(&clock), config.device).await?,
+            greetings: Greetings::default(),
             authority: opened.authority,
             folders: FolderChooser::new(config.default_folder.clone()),
             default_folder: config.default_folder,
             shares: watch::Sender::new(Arc::new(store.shares().await?)),
             sharing: tokio::sync::Mutex::default(),
             revoked: broadcast::Sender::new(REVOKED_KEPT),
-            tidying: Mutex::default(),
+            tasks: Mutex::default(),
             clock,
             store,
         });
         let tidying = tokio::spawn(tidy_forever(Arc::downgrade(&rooms)));
-        *rooms.tidying.lock() = Some(tidying.abort_handle());
+        let sweeping = tokio::spawn(sweep_forever(Arc::downgrade(&rooms)));
+        *rooms.tasks.lock() = vec![tidying.abort_handle(), sweeping.abort_handle()];
         Ok(Self { rooms })
     }
 
     /// Where requests for this machine go: its agent's router, or a link to its process.
     pub fn set_local_agent(&self, link: impl Link) {
         self.rooms.gateway.set_local(Arc::new(link));
+    }
+
+    /// Other machines are reached through this endpoint, with its key.
+    pub fn set_endpoint(&self, endpoint: Endpoint) {
+        self.rooms.gateway.set_endpoint(endpoint, self.rooms.registry.addresses());
     }
 
     /// The TLS side of the port. The certificate changes with the machine's addresses by itself.
@@ -186,10 +204,9 @@ impl Coordinator {
 
     /// Writes down what is only known by heart, and closes the database. The last call.
     pub async fn close(&self) {
-        if let Some(task) = self.rooms.tidying.lock().take() {
-            task.abort();
-        }
+        self.rooms.end_tasks();
         self.rooms.tidy().await;
+        self.rooms.registry.save().await;
         self.rooms.store.close().await;
     }
 
@@ -220,7 +237,10 @@ impl Rooms {
             Revoked::Principal { id } => match self.identity.revoke_principal(*id).await? {
                 Some(ended) => {
                     self.sessions_ended(&ended.sessions);
-                    ended.devices.into_iter().for_each(|id| self.has_ended(Revoked::Device { id }));
+                    for id in ended.devices {
+                        self.has_ended(Revoked::Device { id });
+                        self.registry.remove(id).await?;
+                    }
                     true
                 }
                 None => false,
@@ -229,7 +249,10 @@ impl Rooms {
             Revoked::Grant { .. } | Revoked::Ticket { .. } => true,
         };
         if found {
-            self.has_ended(what);
+            self.has_ended(what.clone());
+        }
+        if let Revoked::Device { id } = what {
+            self.registry.remove(id).await?;
         }
         Ok(found)
     }
@@ -242,7 +265,11 @@ impl Rooms {
         };
         match &what {
             Revoked::Session { id } => end_client(Client::Session(*id)),
-            Revoked::Device { id } => end_client(Client::Device(*id)),
+            Revoked::Device { id } => {
+                end_client(Client::Device(*id));
+                self.gateway.part_with(*id);
+                self.registry.hang_up(*id);
+            }
             Revoked::Principal { id } => {
                 self.tickets.forget_principal(*id, None);
                 self.running.end_principal(*id);
@@ -254,6 +281,7 @@ impl Rooms {
             // The way back from a ticket to its request is known to the device alone.
             Revoked::Ticket { .. } => {}
         }
+        self.registry.push_revoked(what.clone());
         // Nobody watching is no failure.
         let _ = self.revoked.send(what);
     }
@@ -265,6 +293,16 @@ impl Rooms {
             Client::Device(id) => self.identity.devices().owner_of(id),
         };
         holder == Some(caller.principal)
+    }
+
+    /// Whether this machine may keep a link here.
+    pub(crate) fn may_link(&self, device: DeviceId) -> Result<(), ()> {
+        let paired = device != self.device && self.identity.devices().find(device).is_some();
+        if paired { Ok(()) } else { Err(()) }
+    }
+
+    fn end_tasks(&self) {
+        self.tasks.lock().drain(..).for_each(|task| task.abort());
     }
 
     /// What is done once a minute.
@@ -283,9 +321,7 @@ impl Rooms {
 
 impl Drop for Rooms {
     fn drop(&mut self) {
-        if let Some(task) = self.tidying.lock().take() {
-            task.abort();
-        }
+        self.end_tasks();
     }
 }
 
@@ -295,6 +331,15 @@ async fn tidy_forever(rooms: Weak<Rooms>) {
         tokio::time::sleep(TIDY_PERIOD).await;
         let Some(rooms) = rooms.upgrade() else { return };
         rooms.tidy().await;
+    }
+}
+
+/// Ends by itself when the rooms are gone.
+async fn sweep_forever(rooms: Weak<Rooms>) {
+    loop {
+        tokio::time::sleep(SWEEP_PERIOD).await;
+        let Some(rooms) = rooms.upgrade() else { return };
+        rooms.registry.sweep().await;
     }
 }
 

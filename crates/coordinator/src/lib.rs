@@ -14,6 +14,7 @@ mod gateway;
 mod http;
 mod identity;
 pub mod keyfile;
+mod registry;
 mod settings;
 mod store;
 

@@ -337,6 +337,23 @@ export interface paths {
         patch: operations["patch_api_v1_devices_device"];
         trace?: never;
     };
+    "/api/v1/devices/{device}/path": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a device is reached now: on which lane, how fast, and why not better. */
+        get: operations["get_api_v1_devices_device_path"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/folders": {
         parameters: {
             query?: never;
@@ -645,6 +662,18 @@ export interface components {
             /** @description The program's version. */
             version: string;
         };
+        /** @description How a device is reached now. */
+        DevicePath: {
+            /** @description The way. */
+            lane: components["schemas"]["Lane"];
+            /**
+             * Format: double
+             * @description Milliseconds to it and back, as last measured.
+             */
+            round_trip_ms?: number | null;
+            /** @description Why this way and no better one, for people. */
+            why: string;
+        };
         /** @description The machines the caller can see. */
         Devices: {
             /** @description Sorted by name. */
@@ -713,6 +742,11 @@ export interface components {
          * @enum {string}
          */
         Kind: "folder" | "image" | "video" | "audio" | "document" | "code" | "text" | "archive" | "other";
+        /**
+         * @description On which way a request to a device goes.
+         * @enum {string}
+         */
+        Lane: "local" | "lan" | "direct" | "relayed" | "none";
         /** @description A page of a folder. */
         Listing: {
             /** @description The entries, in the order asked for. */
@@ -2048,6 +2082,44 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_devices_device_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the device */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicePath"];
+                };
+            };
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

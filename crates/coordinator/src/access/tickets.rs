@@ -34,9 +34,18 @@ impl TicketDesk {
         self.key.public()
     }
 
+    /// The public keys of tickets that count, as devices are told them.
+    pub(crate) fn public_keys(&self) -> Vec<String> {
+        vec![proto::base64url::encode(&self.public_key().to_bytes())]
+    }
+
     /// The ticket for a grant as the value of its `Authorization` header, or `None` for one that needs none. It lives
-    /// for half its time at least.
-    pub(crate) fn bearer(&self, grant: &Grant) -> Result<Option<HeaderValue>, InvalidKey> {
+    /// for half its time at least. Only `presenter` can use it, which is the same for every request to one device.
+    pub(crate) fn bearer(
+        &self,
+        grant: &Grant,
+        presenter: Option<DeviceId>,
+    ) -> Result<Option<HeaderValue>, InvalidKey> {
         let Some((share, permissions)) = grant.resource else { return Ok(None) };
         let key = (grant.principal, grant.client, grant.device, share, permissions);
         let now = self.clock.wall();
@@ -48,7 +57,7 @@ impl TicketDesk {
             }
         }
         let expires = now + READ_LIFETIME;
-        let ticket = self.sign(grant, share, permissions, now, expires)?;
+        let ticket = self.sign(grant, presenter, (share, permissions), (now, expires))?;
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| InvalidKey)?;
         bearer.set_sensitive(true);
@@ -63,15 +72,14 @@ impl TicketDesk {
     fn sign(
         &self,
         grant: &Grant,
-        share: ShareId,
-        permissions: Permissions,
-        now: OffsetDateTime,
-        expires: OffsetDateTime,
+        presenter: Option<DeviceId>,
+        (share, permissions): (ShareId, Permissions),
+        (now, expires): (OffsetDateTime, OffsetDateTime),
     ) -> Result<Ticket, InvalidKey> {
         self.key.sign(&Claims {
             sub: grant.principal,
             cli: grant.client.to_string(),
-            pky: None,
+            pky: presenter,
             aud: grant.device,
             res: Resource::Share(share),
             perm: permissions,
@@ -114,16 +122,16 @@ mod tests {
             resource: Some((share, [permission].into_iter().collect())),
         };
         let read = grant(Permission::Read);
-        let first = desk.bearer(&read).unwrap().unwrap();
+        let first = desk.bearer(&read, None).unwrap().unwrap();
         assert!(first.is_sensitive());
         clock.pass(59);
-        assert_eq!(desk.bearer(&read).unwrap().unwrap(), first);
+        assert_eq!(desk.bearer(&read, None).unwrap().unwrap(), first);
         clock.pass(2);
-        let second = desk.bearer(&read).unwrap().unwrap();
+        let second = desk.bearer(&read, None).unwrap().unwrap();
         assert_ne!(second, first);
-        assert_ne!(desk.bearer(&grant(Permission::Download)).unwrap().unwrap(), second);
+        assert_ne!(desk.bearer(&grant(Permission::Download), None).unwrap().unwrap(), second);
         clock.step_wall(-7200);
-        let third = desk.bearer(&read).unwrap().unwrap();
+        let third = desk.bearer(&read, None).unwrap().unwrap();
         let ring = KeyRing::new(device, [desk.public_key()]);
         let third = Ticket::from_text(third.to_str().unwrap().strip_prefix("Bearer ").unwrap());
         let verified = ring.verify(&third, None, clock.wall()).unwrap();
@@ -152,7 +160,7 @@ mod tests {
             (|desk, grant, _| desk.forget_client(Client::Device(grant.device)), false),
         ];
         for (i, (end, gone)) in ends.into_iter().enumerate() {
-            desk.bearer(&grant).unwrap();
+            desk.bearer(&grant, None).unwrap();
             end(&desk, &grant, share);
             assert_eq!(desk.fresh.lock().is_empty(), gone, "end {i}");
         }

@@ -12,6 +12,9 @@ pub enum LinkError {
     /// There is no way to the device now.
     #[error("the device is not connected")]
     Offline,
+    /// The device says that it is there, and no way leads to it: why, for people.
+    #[error("there is no way to the device: {0}")]
+    Unreachable(String),
     /// The device began to answer and failed.
     #[error("the device did not answer properly")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

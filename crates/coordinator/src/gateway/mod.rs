@@ -3,15 +3,18 @@
 
 mod agent;
 mod link;
+mod peer;
 pub(crate) mod tail;
 
 use std::sync::Arc;
 
+use ::peer::{Endpoint, PathState};
 use axum::body::Body;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, Uri};
 use parking_lot::RwLock;
 use proto::DeviceId;
+use proto::wire::link::Addresses;
 
 pub use agent::HttpLink;
 pub use link::{Link, LinkError, RouterLink};
@@ -40,8 +43,6 @@ const CALLER_HEADERS: [HeaderName; 5] = [
 /// Why a request did not reach its device.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GatewayError {
-    #[error("no such device")]
-    UnknownDevice,
     #[error("cannot write a ticket")]
     Ticket,
     #[error("cannot write the device's address")]
@@ -50,23 +51,65 @@ pub(crate) enum GatewayError {
     Link(#[from] LinkError),
 }
 
-/// The links to devices. There is one device yet: this machine.
+/// The links to devices: this machine's own, and through the endpoint every other's.
 pub(crate) struct Gateway {
     local: DeviceId,
     link: RwLock<Option<Arc<dyn Link>>>,
+    endpoint: RwLock<Option<Endpoint>>,
 }
 
 impl Gateway {
     pub(crate) fn new(local: DeviceId) -> Self {
-        Self { local, link: RwLock::default() }
+        Self { local, link: RwLock::default(), endpoint: RwLock::default() }
     }
 
     pub(crate) fn set_local(&self, link: Arc<dyn Link>) {
         *self.link.write() = Some(link);
     }
 
-    pub(crate) fn is_online(&self, device: DeviceId) -> bool {
-        device == self.local && self.link.read().is_some()
+    /// From now on other machines are reached through this endpoint; they are here.
+    pub(crate) fn set_endpoint(&self, endpoint: Endpoint, known: Vec<(DeviceId, Addresses)>) {
+        known.into_iter().for_each(|(device, addresses)| endpoint.learn(device, addresses));
+        *self.endpoint.write() = Some(endpoint);
+    }
+
+    /// The key that this gateway presents to other machines.
+    pub(crate) fn id(&self) -> Option<DeviceId> {
+        self.endpoint.read().as_ref().map(Endpoint::id)
+    }
+
+    /// Learns where a machine is.
+    pub(crate) fn learn(&self, device: DeviceId, addresses: Addresses) {
+        if let Some(endpoint) = &*self.endpoint.read() {
+            endpoint.learn(device, addresses);
+        }
+    }
+
+    /// Ends every connection to a machine that is shown out.
+    pub(crate) fn part_with(&self, device: DeviceId) {
+        if let Some(endpoint) = &*self.endpoint.read() {
+            endpoint.revoke(device);
+        }
+    }
+
+    /// How another machine is reached now.
+    pub(crate) fn path(&self, device: DeviceId) -> Option<PathState> {
+        self.endpoint.read().as_ref().map(|endpoint| endpoint.path(device))
+    }
+
+    /// True if this machine's own agent answers.
+    pub(crate) fn is_local_online(&self) -> bool {
+        self.link.read().is_some()
+    }
+
+    /// The link to a device, and the key with which it is asked, if it is asked with one.
+    fn link_to(&self, device: DeviceId) -> Result<(Arc<dyn Link>, Option<DeviceId>), LinkError> {
+        if device == self.local {
+            return Ok((self.link.read().clone().ok_or(LinkError::Offline)?, None));
+        }
+        let endpoint = self.endpoint.read().clone().ok_or(LinkError::Offline)?;
+        let presenter = endpoint.id();
+        Ok((Arc::new(peer::PeerLink { endpoint, device }), Some(presenter)))
     }
 
     /// Sends an authorised request. `tail` is what follows `/agent/v1`, with its query.
@@ -77,11 +120,8 @@ impl Gateway {
         tail: &str,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, GatewayError> {
-        if grant.device() != self.local {
-            return Err(GatewayError::UnknownDevice);
-        }
-        let link = self.link.read().clone().ok_or(LinkError::Offline)?;
-        let bearer = tickets.bearer(grant).map_err(|_| GatewayError::Ticket)?;
+        let (link, presenter) = self.link_to(grant.device())?;
+        let bearer = tickets.bearer(grant, presenter).map_err(|_| GatewayError::Ticket)?;
         *request.uri_mut() = Uri::try_from(format!("/agent/v1{tail}")).map_err(|_| GatewayError::Address)?;
         replace_headers(request.headers_mut(), bearer);
         let mut response = link.send(request).await?;

@@ -13,9 +13,11 @@ use super::error::Refusal;
 use super::json::JsonBody;
 use super::setup::share_name;
 use crate::access::Caller;
-use crate::clock::to_ms;
+use crate::clock::{from_ms, to_ms};
 use crate::coordinator::{Coordinator, Rooms};
+use crate::registry::Presence;
 use crate::settings::parse_name;
+use crate::store::devices::DeviceRow;
 use crate::store::shares::SharedFolder;
 
 /// Shares of one machine, at most.
@@ -24,9 +26,9 @@ const MAX_SHARES: usize = 200;
 /// The machines the caller can see.
 #[utoipa::path(get, path = "/api/v1/catalog/devices", tag = "catalog",
     responses((status = 200, body = Devices), (status = 401, body = ApiError)))]
-pub(crate) async fn devices(State(coordinator): State<Coordinator>, _: Caller) -> Json<Devices> {
+pub(crate) async fn devices(State(coordinator): State<Coordinator>, caller: Caller) -> Json<Devices> {
     let rooms = coordinator.rooms();
-    let online = rooms.gateway.is_online(rooms.device);
+    let online = rooms.gateway.is_local_online();
     let this = Device {
         id: rooms.device,
         name: rooms.settings.get().device_name,
@@ -34,7 +36,25 @@ pub(crate) async fn devices(State(coordinator): State<Coordinator>, _: Caller) -
         local: true,
         last_seen: online.then(|| rooms.clock.wall()),
     };
-    Json(Devices { devices: vec![this] })
+    let others = others_of(rooms, &caller).into_iter().map(|(row, presence)| Device {
+        id: row.id,
+        name: row.name,
+        online: presence.online,
+        local: false,
+        last_seen: presence.seen_ms.map(from_ms),
+    });
+    Json(Devices { devices: std::iter::once(this).chain(others).collect() })
+}
+
+/// The other machines that the caller can see, by name.
+fn others_of(rooms: &Rooms, caller: &Caller) -> Vec<(DeviceRow, Presence)> {
+    let rows = rooms.identity.devices().list().into_iter();
+    rows.filter(|row| row.id != rooms.device && (row.principal == caller.principal || caller.is_owner()))
+        .map(|row| {
+            let presence = rooms.registry.presence(row.id);
+            (row, presence)
+        })
+        .collect()
 }
 
 /// The shares the caller can see.
@@ -45,8 +65,18 @@ pub(crate) async fn shares(State(coordinator): State<Coordinator>, caller: Calle
     if caller.permissions() == Permissions::NONE {
         return Json(Shares { shares: Vec::new() });
     }
-    let shares = Arc::clone(&rooms.shares.borrow());
-    Json(Shares { shares: shares.iter().map(|share| shown(rooms, share, &caller)).collect() })
+    let own = Arc::clone(&rooms.shares.borrow());
+    let mut shares: Vec<Share> = own.iter().map(|share| shown(rooms, share, &caller)).collect();
+    for (row, presence) in others_of(rooms, &caller) {
+        shares.extend(presence.offer.iter().map(|offered| Share {
+            id: offered.id,
+            device_id: row.id,
+            name: offered.name.clone(),
+            permissions: caller.permissions(),
+            folder: None,
+        }));
+    }
+    Json(Shares { shares })
 }
 
 fn shown(rooms: &Rooms, share: &SharedFolder, caller: &Caller) -> Share {

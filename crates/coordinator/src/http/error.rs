@@ -105,7 +105,7 @@ fn locked(wait: Wait) -> Refusal {
 }
 
 /// A time as people say it, never shorter than it is.
-fn spoken(seconds: u64) -> String {
+pub(crate) fn spoken(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..90 => (seconds, "second"),
         90..5400 => (seconds.div_ceil(60), "minute"),
@@ -175,7 +175,6 @@ impl From<Denied> for Refusal {
 impl From<GatewayError> for Refusal {
     fn from(error: GatewayError) -> Self {
         match &error {
-            GatewayError::UnknownDevice => return Self::not_found("There is no such device."),
             GatewayError::Ticket | GatewayError::Address => {
                 tracing::error!(%error, "cannot ask the device");
                 return Self::internal();
@@ -185,11 +184,22 @@ impl From<GatewayError> for Refusal {
             }
         }
         let GatewayError::Link(cause) = error else { return Self::internal() };
+        cause.into()
+    }
+}
+
+impl From<LinkError> for Refusal {
+    fn from(cause: LinkError) -> Self {
         match cause {
             LinkError::Offline => Self::new(
                 DeviceOffline,
                 "The device is not connected.",
                 "Start Lanthorn on it and try again.",
+            ),
+            LinkError::Unreachable(why) => Self::new(
+                DeviceUnreachable,
+                format!("There is no way to the device now: {why}."),
+                "Look whether both machines are on the same network, and try again.",
             ),
             LinkError::Failed(_) => {
                 Self::new(DeviceFailed, "The device did not answer properly.", "Try again.")

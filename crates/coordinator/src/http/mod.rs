@@ -1,11 +1,13 @@
 //! The doors of the control plane: HTTP in, rooms called, HTTP out. No rule is made here.
 
+mod agents_link;
 mod caller;
 mod catalog;
 mod cookie;
 mod devices;
 mod error;
 mod folders;
+mod greetings;
 mod guard;
 mod json;
 mod paired;
@@ -20,4 +22,5 @@ mod status;
 mod tests;
 mod trust;
 
+pub(crate) use greetings::Greetings;
 pub use routes::openapi;

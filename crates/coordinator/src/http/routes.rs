@@ -9,7 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Refusal;
-use super::{catalog, devices, folders, paired, people, sessions, settings, setup, sign_in, status, trust};
+use super::{
+    agents_link, catalog, devices, folders, paired, people, sessions, settings, setup, sign_in, status, trust,
+};
 use crate::coordinator::Coordinator;
 
 /// The largest JSON body taken.
@@ -50,6 +52,8 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(catalog::devices))
         .routes(routes!(catalog::shares, catalog::add_share))
         .routes(routes!(catalog::rename_share, catalog::remove_share))
+        .routes(routes!(devices::path))
+        .route("/api/v1/agents/link", get(agents_link::open))
         .routes(routes!(trust::trust))
         .routes(routes!(trust::authority_der))
         .routes(routes!(trust::authority_pem))

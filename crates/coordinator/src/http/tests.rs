@@ -490,6 +490,7 @@ const ACCESS: &[(&str, &str, [u16; 3])] = &[
     ("GET", "/api/v1/devices", [401, 200, 200]),
     ("PATCH", "/api/v1/devices/{device}", [401, 403, 400]),
     ("DELETE", "/api/v1/devices/{device}", [401, 403, 400]),
+    ("GET", "/api/v1/devices/{device}/path", [401, 200, 200]),
     ("GET", "/api/v1/settings", [401, 403, 200]),
     ("PATCH", "/api/v1/settings", [401, 403, 200]),
     ("GET", "/api/v1/catalog/devices", [401, 200, 200]),

@@ -7,7 +7,9 @@ pub(crate) mod attempts;
 pub(crate) mod browsers;
 pub(crate) mod devices;
 pub(crate) mod owner;
+pub(crate) mod presence;
 pub(crate) mod principals;
+pub(crate) mod remote_shares;
 pub(crate) mod sessions;
 pub(crate) mod shares;
 

@@ -1,0 +1,317 @@
+//! The other machines: which are there, where, and what they offer. Everything is known by heart; the store is written
+//! only when something changed. Knows no socket: a door holds each machine's link and tells. Who may come in is not
+//! asked here.
+
+mod machine;
+mod offer;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use proto::api::events::Happening;
+use proto::wire::link::{Addresses, FromCoordinator, OFFLINE_AFTER, OfferedShare, Revoked};
+use proto::{DeviceId, ShareId};
+use time::OffsetDateTime;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use machine::Presence;
+use machine::{Entry, LinkHandle};
+pub(crate) use offer::BadOffer;
+
+use crate::clock::{Clock, to_ms};
+use crate::store::{Store, StoreError};
+
+/// Messages that wait for one machine; one that takes none for so long has its link ended and comes again.
+const LINK_QUEUE: usize = 64;
+/// What is told to those who watch; whoever is further behind asks for everything again.
+const CHANGES_QUEUE: usize = 1024;
+/// For how long a machine that was away is still told what ended meanwhile. Tickets live shorter.
+const REMEMBER_ENDED: time::Duration = time::Duration::minutes(15);
+/// Endings remembered at most.
+const MAX_ENDED: usize = 1024;
+
+/// Why a machine is not let in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegisterError {
+    #[error(transparent)]
+    Offer(#[from] BadOffer),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A machine's open link, as its door holds it.
+pub(crate) struct Link {
+    pub(crate) device: DeviceId,
+    serial: u64,
+    /// What is to be sent.
+    pub(crate) messages: mpsc::Receiver<FromCoordinator>,
+    /// Cancelled when a newer link took its place, or the machine was shown out.
+    pub(crate) ended: CancellationToken,
+    /// What ended while the machine was away.
+    pub(crate) missed: Vec<FromCoordinator>,
+}
+
+/// The room.
+pub(crate) struct Registry {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    book: RwLock<Book>,
+    /// Held while something is written: memory follows the store in the same order.
+    writing: tokio::sync::Mutex<()>,
+    ended: Mutex<VecDeque<(OffsetDateTime, Revoked)>>,
+    changes: broadcast::Sender<Happening>,
+}
+
+#[derive(Default)]
+struct Book {
+    machines: HashMap<DeviceId, Entry>,
+    /// Whose every share is that any machine ever offered: an id once used by one is never another's.
+    owners: HashMap<ShareId, DeviceId>,
+    serial: u64,
+}
+
+impl Registry {
+    pub(crate) async fn open(store: Store, clock: Arc<dyn Clock>, own: DeviceId) -> Result<Self, StoreError> {
+        let mut book = Book::default();
+        let others = store.presences().await?.into_iter().filter(|(id, _)| *id != own);
+        book.machines = others.map(|(id, row)| (id, Entry::new(row))).collect();
+        for row in store.remote_shares().await? {
+            book.owners.insert(row.id, row.device);
+            if let Some(entry) = book.machines.get_mut(&row.device).filter(|_| !row.withdrawn) {
+                entry.offer_at_start(OfferedShare { id: row.id, name: row.name, read_only: row.read_only });
+            }
+        }
+        Ok(Self {
+            store,
+            clock,
+            book: RwLock::new(book),
+            writing: tokio::sync::Mutex::default(),
+            ended: Mutex::default(),
+            changes: broadcast::Sender::new(CHANGES_QUEUE),
+        })
+    }
+
+    /// What happens to machines and their shares from now on.
+    #[allow(dead_code, reason = "read by the room of events")]
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Happening> {
+        self.changes.subscribe()
+    }
+
+    /// One other machine, as it is now; as if it had never been heard if it was not.
+    pub(crate) fn presence(&self, device: DeviceId) -> Presence {
+        self.book.read().machines.get(&device).map(Entry::presence).unwrap_or_default()
+    }
+
+    /// Where every machine was last known to be.
+    pub(crate) fn addresses(&self) -> Vec<(DeviceId, Addresses)> {
+        let book = self.book.read();
+        book.machines.iter().map(|(id, entry)| (*id, entry.row.addresses.clone())).collect()
+    }
+
+    /// The machine that offers this share now.
+    #[allow(dead_code, reason = "asked by the room of rights")]
+    pub(crate) fn device_of(&self, share: ShareId) -> Option<DeviceId> {
+        let book = self.book.read();
+        let device = *book.owners.get(&share)?;
+        book.machines.get(&device)?.offers(share).then_some(device)
+    }
+
+    /// Ends a machine's link at once.
+    pub(crate) fn hang_up(&self, device: DeviceId) {
+        if let Some(entry) = self.book.write().machines.get_mut(&device) {
+            entry.disconnect(true);
+        }
+    }
+
+    /// Shows a machine out: its link ends, and nothing is known of it or of what it offered.
+    pub(crate) async fn remove(&self, device: DeviceId) -> Result<(), StoreError> {
+        let _turn = self.writing.lock().await;
+        self.store.delete_remote_shares(device).await?;
+        let mut book = self.book.write();
+        // Its link ends as the handle goes.
+        book.machines.remove(&device);
+        book.owners.retain(|_, owner| *owner != device);
+        Ok(())
+    }
+
+    /// Lets a machine in whose key was proved. A newer link takes the place of an older one.
+    pub(crate) async fn register(
+        &self,
+        device: DeviceId,
+        addresses: Addresses,
+        shares: Vec<OfferedShare>,
+        skew: time::Duration,
+    ) -> Result<Link, RegisterError> {
+        self.take_offer(device, shares).await?;
+        self.take_addresses(device, addresses).await?;
+        let (sender, messages) = mpsc::channel(LINK_QUEUE);
+        let ended = CancellationToken::new();
+        let now = self.now();
+        // Under both locks, so that nothing ends between what was missed and what will be sent.
+        let remembered = self.ended.lock();
+        let mut book = self.book.write();
+        book.serial += 1;
+        let serial = book.serial;
+        let entry = book.machines.entry(device).or_default();
+        let came = entry.connect(LinkHandle { serial, sender, ended: ended.clone() }, now, skew);
+        drop(book);
+        let missed = remembered.iter().map(|(at, what)| revoked(what.clone(), *at)).collect();
+        drop(remembered);
+        if came {
+            self.tell(Happening::DeviceOnline { device });
+        }
+        Ok(Link { device, serial, messages, ended, missed })
+    }
+
+    /// The machine said something.
+    pub(crate) fn heard(&self, link: &Link, skew: Option<time::Duration>) {
+        let now = self.now();
+        let came = self.with(link, |entry| entry.hear(now, skew)).unwrap_or(false);
+        if came {
+            self.tell(Happening::DeviceOnline { device: link.device });
+        }
+    }
+
+    /// The machine offers something else now.
+    pub(crate) async fn offered(&self, link: &Link, shares: Vec<OfferedShare>) -> Result<(), RegisterError> {
+        if self.with(link, |_| ()).is_none() {
+            return Ok(());
+        }
+        self.take_offer(link.device, shares).await
+    }
+
+    /// The machine is somewhere else now.
+    pub(crate) async fn moved(&self, link: &Link, addresses: Addresses) -> Result<(), StoreError> {
+        if self.with(link, |_| ()).is_none() {
+            return Ok(());
+        }
+        self.take_addresses(link.device, addresses).await
+    }
+
+    /// The link is gone. After a goodbye the machine is offline at once; otherwise it may be back in a moment.
+    pub(crate) async fn left(&self, link: &Link, goodbye: bool) {
+        let went = self.with(link, |entry| entry.disconnect(goodbye)).flatten();
+        if let Some(seen_ms) = went {
+            self.offline(&[(link.device, seen_ms)]).await;
+        }
+    }
+
+    /// Every few seconds: who has not said a word for too long is offline.
+    pub(crate) async fn sweep(&self) {
+        let silent_since = self.clock.steady_ms() - ms(OFFLINE_AFTER);
+        let gone: Vec<(DeviceId, i64)> = {
+            let mut book = self.book.write();
+            let silent = book.machines.iter_mut();
+            silent.filter_map(|(id, entry)| Some((*id, entry.expire(silent_since)?))).collect()
+        };
+        self.offline(&gone).await;
+    }
+
+    /// Writes down when everybody was last heard: at the end of the process.
+    pub(crate) async fn save(&self) {
+        let seen: Vec<_> = {
+            let book = self.book.read();
+            book.machines.iter().filter_map(|(id, entry)| Some((*id, entry.seen_if_online()?))).collect()
+        };
+        self.save_seen(&seen).await;
+    }
+
+    /// Tells one machine something, if it is there.
+    #[allow(dead_code, reason = "for invitations to connect")]
+    pub(crate) fn push(&self, device: DeviceId, message: FromCoordinator) {
+        if let Some(entry) = self.book.read().machines.get(&device) {
+            entry.push(message);
+        }
+    }
+
+    /// Tells every machine that something ended, now or when it comes back.
+    pub(crate) fn push_revoked(&self, what: Revoked) {
+        let at = self.clock.wall();
+        let mut remembered = self.ended.lock();
+        while remembered.len() >= MAX_ENDED
+            || remembered.front().is_some_and(|(t, _)| at - *t > REMEMBER_ENDED)
+        {
+            remembered.pop_front();
+        }
+        remembered.push_back((at, what.clone()));
+        for entry in self.book.read().machines.values() {
+            entry.push(revoked(what.clone(), at));
+        }
+    }
+
+    fn now(&self) -> machine::Now {
+        machine::Now { wall_ms: to_ms(self.clock.wall()), steady_ms: self.clock.steady_ms() }
+    }
+
+    /// Does something to the link's machine, unless a newer link has taken its place.
+    fn with<T>(&self, link: &Link, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let mut book = self.book.write();
+        let entry = book.machines.get_mut(&link.device)?;
+        entry.is_current(link.serial).then(|| change(entry))
+    }
+
+    async fn take_offer(&self, device: DeviceId, shares: Vec<OfferedShare>) -> Result<(), RegisterError> {
+        let _turn = self.writing.lock().await;
+        let changed = {
+            let book = self.book.read();
+            let taken = |share: ShareId| book.owners.get(&share).is_some_and(|owner| *owner != device);
+            offer::check(&shares, taken)?;
+            let before = book.machines.get(&device).map(|entry| &entry.offer[..]);
+            offer::difference(before.unwrap_or_default(), &shares)
+        };
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.store.offer_remote_shares(device, &shares, to_ms(self.clock.wall())).await?;
+        let mut book = self.book.write();
+        book.owners.extend(shares.iter().map(|share| (share.id, device)));
+        book.machines.entry(device).or_default().offer = shares.into();
+        drop(book);
+        changed.into_iter().for_each(|share| self.tell(Happening::ShareChanged { device, share }));
+        Ok(())
+    }
+
+    async fn take_addresses(&self, device: DeviceId, addresses: Addresses) -> Result<(), StoreError> {
+        let _turn = self.writing.lock().await;
+        if self.presence(device).addresses == addresses {
+            return Ok(());
+        }
+        self.store.save_addresses(device, &addresses).await?;
+        self.book.write().machines.entry(device).or_default().row.addresses = addresses;
+        Ok(())
+    }
+
+    async fn offline(&self, gone: &[(DeviceId, i64)]) {
+        if gone.is_empty() {
+            return;
+        }
+        for (device, _) in gone {
+            self.tell(Happening::DeviceOffline { device: *device });
+        }
+        self.save_seen(gone).await;
+    }
+
+    async fn save_seen(&self, seen: &[(DeviceId, i64)]) {
+        if let Err(error) = self.store.save_seen(seen).await {
+            tracing::warn!(%error, "cannot write down when machines were last heard");
+        }
+    }
+
+    fn tell(&self, what: Happening) {
+        // Nobody may be watching.
+        let _ = self.changes.send(what);
+    }
+}
+
+fn revoked(what: Revoked, at: OffsetDateTime) -> FromCoordinator {
+    FromCoordinator::Revoked { what, at }
+}
+
+fn ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

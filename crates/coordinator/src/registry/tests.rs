@@ -1,0 +1,153 @@
+//! Machines that come, speak, fall silent and go, with a clock that goes when told.
+
+use super::*;
+use crate::clock::test::ManualClock;
+
+struct World {
+    _dir: tempfile::TempDir,
+    store: Store,
+    clock: Arc<ManualClock>,
+    registry: Registry,
+}
+
+const OWN: DeviceId = DeviceId::from_public_key([9; 32]);
+
+fn machine(n: u8) -> DeviceId {
+    DeviceId::from_public_key([n; 32])
+}
+
+fn share(name: &str) -> OfferedShare {
+    OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false }
+}
+
+fn addresses() -> Addresses {
+    Addresses { direct: vec!["192.0.2.1:7000".parse().unwrap()], ..Default::default() }
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        for n in [1, 2] {
+            store.pair_for_test(machine(n)).await;
+        }
+        let clock = Arc::new(ManualClock::new());
+        let registry = Registry::open(store.clone(), Arc::clone(&clock) as _, OWN).await.unwrap();
+        Self { _dir: dir, store, clock, registry }
+    }
+
+    async fn restart(self) -> Self {
+        let registry = Registry::open(self.store.clone(), Arc::clone(&self.clock) as _, OWN).await.unwrap();
+        Self { registry, ..self }
+    }
+
+    async fn try_register(&self, n: u8, shares: &[OfferedShare]) -> Result<Link, RegisterError> {
+        self.registry.register(machine(n), addresses(), shares.to_vec(), time::Duration::ZERO).await
+    }
+
+    async fn register(&self, n: u8, shares: &[OfferedShare]) -> Link {
+        self.try_register(n, shares).await.unwrap()
+    }
+
+    fn online(&self, n: u8) -> bool {
+        self.registry.presence(machine(n)).online
+    }
+}
+
+#[tokio::test]
+async fn silence_makes_a_machine_offline_and_a_word_keeps_it() {
+    let world = World::new().await;
+    let mut changes = world.registry.changes();
+    let link = world.register(1, &[]).await;
+    assert_eq!(changes.try_recv().unwrap(), Happening::DeviceOnline { device: machine(1) });
+    world.clock.pass(89);
+    world.registry.heard(&link, None);
+    world.clock.pass(89);
+    world.registry.sweep().await;
+    assert!(world.online(1));
+    world.clock.pass(2);
+    world.registry.sweep().await;
+    assert!(!world.online(1));
+    assert!(link.ended.is_cancelled(), "a silent link is of no use");
+    assert_eq!(changes.try_recv().unwrap(), Happening::DeviceOffline { device: machine(1) });
+    let seen = world.registry.presence(machine(1)).seen_ms;
+    let world = world.restart().await;
+    assert_eq!(world.registry.presence(machine(1)).seen_ms, seen, "it is known when it was last seen");
+}
+
+#[tokio::test]
+async fn a_goodbye_counts_at_once_and_a_broken_link_does_not() {
+    let world = World::new().await;
+    let link = world.register(1, &[]).await;
+    world.registry.left(&link, false).await;
+    assert!(world.online(1), "it may be back in a moment");
+    let link = world.register(1, &[]).await;
+    world.registry.left(&link, true).await;
+    assert!(!world.online(1));
+}
+
+#[tokio::test]
+async fn a_newer_link_takes_the_place_of_an_older_one() {
+    let world = World::new().await;
+    let older = world.register(1, &[]).await;
+    let newer = world.register(1, &[]).await;
+    assert!(older.ended.is_cancelled() && !newer.ended.is_cancelled());
+    world.registry.left(&older, true).await;
+    assert!(world.online(1), "the goodbye of an older link says nothing");
+}
+
+#[tokio::test]
+async fn what_is_offered_is_kept_and_a_share_stays_its_machines() {
+    let world = World::new().await;
+    let (films, music) = (share("Films"), share("Music"));
+    let link = world.register(1, &[films.clone(), music.clone()]).await;
+    world.registry.offered(&link, vec![music.clone()]).await.unwrap();
+    let world = world.restart().await;
+    let known = world.registry.presence(machine(1));
+    assert_eq!(&known.offer[..], std::slice::from_ref(&music));
+    assert!(!known.online, "after a restart it has to say that it is there");
+    assert_eq!(known.addresses, addresses());
+    assert_eq!(world.registry.device_of(music.id), Some(machine(1)));
+    assert_eq!(world.registry.device_of(films.id), None, "it was withdrawn");
+    for stolen in [films, music] {
+        let thief = world.try_register(2, std::slice::from_ref(&stolen));
+        assert!(matches!(thief.await, Err(RegisterError::Offer(BadOffer::Taken))));
+        let rows = world.store.remote_shares().await.unwrap();
+        assert!(rows.iter().any(|row| row.id == stolen.id && row.device == machine(1)));
+    }
+}
+
+#[tokio::test]
+async fn who_is_shown_out_is_forgotten() {
+    let world = World::new().await;
+    let films = share("Films");
+    let link = world.register(1, std::slice::from_ref(&films)).await;
+    world.registry.remove(machine(1)).await.unwrap();
+    assert!(link.ended.is_cancelled() && !world.online(1));
+    assert_eq!(world.registry.device_of(films.id), None);
+    assert!(world.store.remote_shares().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_ended_is_told_now_and_to_who_comes_later() {
+    let world = World::new().await;
+    let mut there = world.register(1, &[]).await;
+    let what = Revoked::Device { id: machine(5) };
+    world.registry.push_revoked(what.clone());
+    let told =
+        |message: &FromCoordinator| matches!(message, FromCoordinator::Revoked { what: w, .. } if *w == what);
+    assert!(told(&there.messages.try_recv().unwrap()));
+    let late = world.register(2, &[]).await;
+    assert!(late.missed.iter().any(told));
+}
+
+#[tokio::test]
+async fn a_machine_that_takes_no_message_loses_its_link() {
+    let world = World::new().await;
+    let link = world.register(1, &[]).await;
+    for n in 0..=LINK_QUEUE {
+        assert!(!link.ended.is_cancelled(), "{n}");
+        world.registry.push(machine(1), FromCoordinator::Keys { ticket_keys: Vec::new() });
+    }
+    assert!(link.ended.is_cancelled());
+}
