@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -14,32 +16,44 @@ use parking_lot::RwLock;
 use proto::DeviceId;
 use proto::wire::link::Addresses;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
 use tokio_rustls::StartHandshake;
 use tokio_util::sync::CancellationToken;
 
+use crate::accept::Answering;
+use crate::ask;
 use crate::connection::Connection;
 use crate::edge::Handler;
-use crate::error::{OpenError, io_error};
+use crate::error::OpenError;
 use crate::http::answer::Answer;
-use crate::http::connection::{self, Unanswered};
-use crate::http::serve::{self, Ends, PeerService};
+use crate::http::serve;
 use crate::http::{BoxBody, BoxError};
 use crate::key::DeviceKey;
-use crate::lane::lan::{Accepted, Lan};
-use crate::lane::{LaneKind, PathState, Stream};
-use crate::peers::{Peer, Peers};
+use crate::lane::lan::Lan;
+use crate::lane::quic::Quic;
+use crate::lane::{PathState, Stream};
+use crate::peers::Peers;
 use crate::protocol::Protocol;
-
-/// Nobody waits longer to hear that a peer cannot be reached.
-const OPEN_DEADLINE: Duration = Duration::from_secs(10);
-/// Connections that turn out to be closed, before one is dialled that is certainly new.
-const MAX_STALE: usize = 3;
+use crate::way::Ways;
 
 /// What an endpoint is made of.
 #[derive(Debug)]
 pub struct Config {
     /// This device's key.
     pub key: DeviceKey,
+    /// Whether peers are looked for at their TCP addresses.
+    pub lan: bool,
+    /// Whether QUIC is used: UDP, and through relays. Its sockets are bound when they are first needed.
+    pub quic: bool,
+}
+
+impl Config {
+    /// All lanes, with this key.
+    #[must_use]
+    pub const fn new(key: DeviceKey) -> Self {
+        Self { key, lan: true, quic: true }
+    }
 }
 
 /// An endpoint could not be made.
@@ -56,21 +70,33 @@ pub struct Endpoint(Arc<Inner>);
 
 struct Inner {
     id: DeviceId,
-    lan: Lan,
-    peers: Arc<Peers>,
-    service: RwLock<Option<PeerService>>,
+    ways: Arc<Ways>,
+    answering: Arc<Answering>,
+    runtime: Handle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.answering.shutdown.cancel();
+    }
 }
 
 impl Endpoint {
-    /// Makes the endpoint. Nobody may enter yet, and no peer's address is known.
+    /// Makes the endpoint. Nobody may enter yet, and no peer's address is known. Call it where tasks can be spawned.
     ///
     /// # Errors
     /// See [`BindError`].
-    #[allow(clippy::unused_async, reason = "binds sockets of other lanes")]
+    #[allow(clippy::unused_async, reason = "has to be called on a runtime")]
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let peers = Arc::<Peers>::default();
         let lan = Lan::new(&config.key, Arc::clone(&peers) as _)?;
-        Ok(Self(Arc::new(Inner { id: config.key.id(), lan, peers, service: RwLock::default() })))
+        let id = config.key.id();
+        let (ways, bound) = Ways::new(config, lan);
+        let answering =
+            Arc::new(Answering { peers, service: RwLock::default(), shutdown: CancellationToken::new() });
+        let ways = Arc::new(ways);
+        tokio::spawn(run_quic(bound, Arc::downgrade(&ways), Arc::clone(&answering)));
+        Ok(Self(Arc::new(Inner { id, ways, answering, runtime: Handle::current() })))
     }
 
     /// This device.
@@ -79,24 +105,39 @@ impl Endpoint {
         self.0.id
     }
 
+    /// Says where the edge listens on TCP. UDP will be at the same port where that is free.
+    pub fn listens_at(&self, address: SocketAddr) {
+        self.0.ways.whereabouts.set_tcp(address);
+    }
+
+    /// Where this device can be reached: now, and whenever that changes.
+    #[must_use]
+    pub fn addresses(&self) -> watch::Receiver<Addresses> {
+        self.0.ways.whereabouts.subscribe()
+    }
+
     /// Makes these the only devices whose streams are accepted. Connections of all others end at once.
     pub fn allow(&self, peers: HashSet<DeviceId>) {
-        self.0.peers.allow(peers);
+        if !peers.is_empty() {
+            self.be_reachable();
+        }
+        self.0.answering.peers.allow(peers);
     }
 
     /// Accepts one more device's streams.
     pub fn admit(&self, peer: DeviceId) {
-        self.0.peers.admit(peer);
+        self.be_reachable();
+        self.0.answering.peers.admit(peer);
     }
 
     /// Accepts no more streams of this device, and ends every connection to and from it at once.
     pub fn revoke(&self, peer: DeviceId) {
-        self.0.peers.revoke(peer);
+        self.0.answering.peers.revoke(peer);
     }
 
     /// Says where a peer is, as somebody trusted told. A hint: whoever answers there has to prove its key.
     pub fn learn(&self, peer: DeviceId, addresses: Addresses) {
-        self.0.peers.peer(peer).learn(addresses);
+        self.0.answering.peers.peer(peer).learn(addresses);
     }
 
     /// Answers peers' requests (the device API) with this service from now on. Requests carry the extensions
@@ -106,13 +147,13 @@ impl Endpoint {
         S: Handler<B> + Sync,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        *self.0.service.write() = Some(serve::boxed(handler));
+        *self.0.answering.service.write() = Some(serve::boxed(handler));
     }
 
     /// How a peer is reached now.
     #[must_use]
     pub fn path(&self, peer: DeviceId) -> PathState {
-        self.0.peers.peer(peer).path()
+        self.0.answering.peers.peer(peer).path()
     }
 
     /// Opens a stream to a peer.
@@ -120,7 +161,8 @@ impl Endpoint {
     /// # Errors
     /// There is no way to it; known within ten seconds.
     pub async fn open(&self, peer: DeviceId, protocol: Protocol) -> Result<Stream, OpenError> {
-        self.open_to(&self.0.peers.peer(peer), protocol).await
+        let peer = self.0.answering.peers.peer(peer);
+        Ok(self.0.ways.open(&peer, protocol).await?.into_stream())
     }
 
     /// Sends a request to a peer's device API. Bodies stream both ways; dropping the future or the answer's body
@@ -129,73 +171,20 @@ impl Endpoint {
     ///
     /// # Errors
     /// There is no way to the peer, or the stream broke before the answer began.
-    pub async fn request<B>(
-        &self,
-        peer: DeviceId,
-        mut request: Request<B>,
-    ) -> Result<Response<Answer>, OpenError>
+    pub async fn request<B>(&self, peer: DeviceId, request: Request<B>) -> Result<Response<Answer>, OpenError>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let peer = self.0.peers.peer(peer);
-        connection::readdress(&mut request, &peer.host);
-        let mut request = request.map(|body| BoxBody::new(body.map_err(Into::into)));
-        let ended = peer.ended();
-        for stale in 0.. {
-            let free = if stale < MAX_STALE { peer.pool.take() } else { None };
-            let mut connection = match free {
-                Some(connection) => connection,
-                None => self.connect(&peer).await?,
-            };
-            match connection.ask(request).await {
-                Ok(response) => {
-                    return Ok(response.map(|body| Answer::new(body, connection, Arc::clone(&peer.pool))));
-                }
-                Err(Unanswered { unsent: Some(again), .. }) if stale < MAX_STALE && !ended.is_cancelled() => {
-                    request = again;
-                }
-                Err(_) if ended.is_cancelled() => return Err(OpenError::Revoked),
-                Err(Unanswered { error, .. }) => return Err(OpenError::Broken(Box::new(error))),
-            }
-        }
-        Err(OpenError::Revoked)
+        let peer = self.0.answering.peers.peer(peer);
+        let request = request.map(|body| BoxBody::new(body.map_err(Into::into)));
+        ask::ask(&self.0.ways, &peer, request).await
     }
 
-    /// A new connection for requests.
-    async fn connect(&self, peer: &Arc<Peer>) -> Result<connection::Connection, OpenError> {
-        let ended = peer.ended();
-        let stream = self.open_to(peer, Protocol::HTTP).await?;
-        let id = peer.id;
-        let farewell = move |end: hyper::Result<()>| {
-            if let Err(error) = end {
-                let cause = io_error(&error).map(io::Error::kind);
-                tracing::debug!(peer = %id.short(), %error, ?cause, "a connection broke");
-            }
-        };
-        connection::Connection::begin(stream, ended, farewell)
-            .await
-            .map_err(|error| OpenError::Broken(Box::new(error)))
-    }
-
-    async fn open_to(&self, peer: &Peer, protocol: Protocol) -> Result<Stream, OpenError> {
-        let addresses = peer.direct();
-        let opened = tokio::time::timeout(OPEN_DEADLINE, self.0.lan.dial(peer.id, &addresses, protocol))
-            .await
-            .unwrap_or_else(|_| Err(OpenError::TimedOut("no address answers".into())));
-        match opened {
-            Ok(dialled) => {
-                peer.answered(dialled.address, dialled.round_trip);
-                peer.set_path(PathState {
-                    lane: Some(LaneKind::Lan),
-                    round_trip: Some(dialled.round_trip),
-                    why: format!("it answers at {}", dialled.address),
-                });
-                Ok(Box::new(dialled.stream))
-            }
-            Err(error) => {
-                peer.set_path(PathState { lane: None, round_trip: None, why: error.to_string() });
-                Err(error)
-            }
+    /// Ends every connection, in good order.
+    pub async fn close(&self) {
+        self.0.answering.shutdown.cancel();
+        if let Some(quic) = self.0.ways.quic_if_bound() {
+            quic.close().await;
         }
     }
 
@@ -207,15 +196,30 @@ impl Endpoint {
         deadline: Duration,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
-        let accepted = tokio::time::timeout(deadline, self.0.lan.accept(began)).await?;
-        let Accepted { peer, protocol, stream } = accepted?;
-        // Asked again: it may have been shown out since the handshake looked.
-        let revoked = self.0.peers.enter(peer).ok_or(io::ErrorKind::PermissionDenied)?;
-        let service = match protocol {
-            Protocol::HTTP => self.0.service.read().clone(),
-            _ => None,
-        };
-        let service = service.ok_or_else(|| io::Error::other("this device does not serve that"))?;
-        serve::converse(Box::new(stream), peer, connection, service, Ends { revoked, shutdown }).await
+        self.0.answering.on_lan(&self.0.ways.lan, began, connection, deadline, shutdown).await
+    }
+
+    /// Whoever may enter has to find a way in.
+    fn be_reachable(&self) {
+        let ways = Arc::clone(&self.0.ways);
+        self.0.runtime.spawn(async move {
+            ways.quic().await;
+        });
     }
 }
+
+/// Answers on the QUIC lane once it is bound, and follows where it is.
+async fn run_quic(bound: oneshot::Receiver<Arc<Quic>>, ways: Weak<Ways>, answering: Arc<Answering>) {
+    let Ok(quic) = bound.await else { return };
+    let mut seen = quic.addresses();
+    let followed = async {
+        while let Some((udp, relay)) = seen.next().await {
+            let Some(ways) = ways.upgrade() else { return };
+            ways.whereabouts.set_udp(udp, relay);
+        }
+    };
+    tokio::join!(followed, answering.on_quic(quic));
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,18 @@ pub enum OpenError {
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl OpenError {
+    /// Why neither of two ways works.
+    pub(crate) fn both(lan: Self, other: Self) -> Self {
+        match (lan, other) {
+            (Self::NoAddress, error) | (error, Self::NoAddress) => error,
+            (_, Self::Refused) => Self::Refused,
+            (lan, Self::TimedOut(why)) => Self::TimedOut(format!("{lan}; {why}")),
+            (lan, other) => Self::Unreachable(format!("{lan}; {other}")),
+        }
+    }
+}
+
 /// The input or output error at the root of an error, if there is one.
 pub(crate) fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
     let mut cause = Some(error);
@@ -38,4 +50,10 @@ pub(crate) fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Opti
         cause = error.source();
     }
     None
+}
+
+/// True of what the system says when a network no longer carries packets: the lane is dead, not the stream alone.
+pub(crate) fn is_dead_network(error: &io::Error) -> bool {
+    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
+    matches!(error.kind(), TimedOut | HostUnreachable | NetworkUnreachable | NetworkDown)
 }

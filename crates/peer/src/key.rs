@@ -69,6 +69,11 @@ impl DeviceKey {
         bytes
     }
 
+    /// The secret half.
+    pub(crate) fn seed(&self) -> &[u8; 32] {
+        &self.seed
+    }
+
     /// The key as TLS libraries take it.
     pub(crate) fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new([&PKCS8_HEAD[..], &self.seed[..]].concat())

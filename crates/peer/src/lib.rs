@@ -4,9 +4,14 @@
 //! together with what is known of its connection ([`connection::Connection`]). File content goes out through
 //! [`sendfile`], where the connection allows it, without passing through this process's memory.
 //!
-//! Between devices the [`endpoint`] opens and answers streams: [`key`] says who is who, `peers` who is where and who
-//! may enter, `lane` how the bytes get there, and `http` asks and answers on them.
+//! Between devices the [`endpoint`] opens and answers streams: [`key`] says who is who, `addresses` where this one is,
+//! `peers` who may enter, `peer`
+//! what is known of one, `way` which lane is taken, `lane` how the bytes get there, `ask` asks on them and `accept`
+//! answers, both in the words of `http`.
 
+mod accept;
+mod addresses;
+mod ask;
 pub mod connection;
 pub mod edge;
 pub mod endpoint;
@@ -16,9 +21,11 @@ pub mod key;
 mod lane;
 #[cfg(target_os = "linux")]
 mod lane_io;
+mod peer;
 mod peers;
 mod protocol;
 pub mod sendfile;
+mod way;
 
 pub use endpoint::{Config, Endpoint};
 pub use error::OpenError;

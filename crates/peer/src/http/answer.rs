@@ -14,12 +14,19 @@ use super::pool::Pool;
 /// A body that streams from a peer.
 pub struct Answer {
     body: Incoming,
-    lease: Option<(Connection, Arc<Pool>)>,
+    lease: Option<Lease>,
+}
+
+/// A connection, and where it goes when it is free again.
+pub(crate) struct Lease {
+    pub(crate) connection: Connection,
+    /// `None` for a stream that is not worth keeping.
+    pub(crate) pool: Option<Arc<Pool>>,
 }
 
 impl Answer {
-    pub(crate) fn new(body: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
-        let mut answer = Self { body, lease: Some((connection, pool)) };
+    pub(crate) fn new(body: Incoming, lease: Lease) -> Self {
+        let mut answer = Self { body, lease: Some(lease) };
         answer.give_back_at_end();
         answer
     }
@@ -31,8 +38,10 @@ impl Answer {
     }
 
     fn give_back(&mut self) {
-        if let Some((connection, pool)) = self.lease.take() {
-            pool.put(connection);
+        match self.lease.take() {
+            Some(Lease { connection, pool: Some(pool) }) => pool.put(connection),
+            Some(Lease { connection, pool: None }) => connection.release(),
+            None => {}
         }
     }
 }

@@ -57,6 +57,11 @@ impl Connection {
         Ok(Self { sender, task: Task(Some(task.abort_handle())) })
     }
 
+    /// Lets the stream end in good order, once what it carries has been carried.
+    pub(crate) fn release(mut self) {
+        self.task.0 = None;
+    }
+
     /// True if the other end has hung up.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()

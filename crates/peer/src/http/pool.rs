@@ -33,6 +33,11 @@ impl Pool {
         }
     }
 
+    /// True if no connection is free.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.idle.lock().iter().all(|(connection, _)| connection.is_closed())
+    }
+
     /// Ends every free connection.
     pub(crate) fn clear(&self) {
         self.idle.lock().clear();

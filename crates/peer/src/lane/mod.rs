@@ -1,8 +1,11 @@
 //! Lanes: the ways on which a stream reaches another device. Whichever it is, the stream is private, both ends have
 //! proved their keys, and what runs over it cannot tell.
 
+mod credit;
+mod inbox;
 pub(crate) mod lan;
 pub(crate) mod pin;
+pub(crate) mod quic;
 
 use std::time::Duration;
 

@@ -1,0 +1,195 @@
+//! Which lane a stream takes: the LAN lane where a direct address answers, QUIC where none does. A lane that fails
+//! gives way to the other within seconds, and the better one is taken again once it works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use parking_lot::Mutex;
+use tokio::sync::{OnceCell, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::Whereabouts;
+use crate::endpoint::Config;
+use crate::error::OpenError;
+use crate::key::DeviceKey;
+use crate::lane::Stream;
+use crate::lane::lan::Lan;
+use crate::lane::quic::{Link, Quic};
+use crate::peer::Peer;
+use crate::protocol::Protocol;
+
+/// Nobody waits longer to hear that a peer cannot be reached.
+pub(crate) const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the LAN lane has before QUIC is tried as well.
+const HEAD_START: Duration = Duration::from_millis(400);
+/// A link without streams is ended after one to two times this.
+const LINK_IDLE: Duration = Duration::from_secs(60);
+
+/// The lanes of this device.
+pub(crate) struct Ways {
+    key: DeviceKey,
+    pub(crate) lan: Lan,
+    use_lan: bool,
+    use_quic: bool,
+    pub(crate) whereabouts: Whereabouts,
+    quic: OnceCell<Option<Arc<Quic>>>,
+    /// Told of the QUIC lane once it is bound.
+    bound: Mutex<Option<oneshot::Sender<Arc<Quic>>>>,
+}
+
+/// A stream, and on which lane it is.
+pub(crate) enum Opened {
+    Lan(Stream),
+    Quic(Stream),
+}
+
+impl Opened {
+    pub(crate) fn into_stream(self) -> Stream {
+        match self {
+            Self::Lan(stream) | Self::Quic(stream) => stream,
+        }
+    }
+}
+
+impl Ways {
+    /// Also gives word of the QUIC lane, once it is bound.
+    pub(crate) fn new(config: Config, lan: Lan) -> (Self, oneshot::Receiver<Arc<Quic>>) {
+        let (bound, word) = oneshot::channel();
+        let ways = Self {
+            key: config.key,
+            lan,
+            use_lan: config.lan,
+            use_quic: config.quic,
+            whereabouts: Whereabouts::new(),
+            quic: OnceCell::new(),
+            bound: Mutex::new(Some(bound)),
+        };
+        (ways, word)
+    }
+
+    /// Opens a stream on the best lane there is.
+    pub(crate) async fn open(&self, peer: &Arc<Peer>, protocol: Protocol) -> Result<Opened, OpenError> {
+        let opened = tokio::time::timeout(OPEN_DEADLINE, self.race(peer, protocol))
+            .await
+            .unwrap_or_else(|_| Err(OpenError::TimedOut("no lane reaches it".into())));
+        if let Err(error) = &opened {
+            peer.failed(error.to_string());
+        }
+        opened
+    }
+
+    async fn race(&self, peer: &Arc<Peer>, protocol: Protocol) -> Result<Opened, OpenError> {
+        let lan = async { self.open_on_lan(peer, protocol).await.map(Opened::Lan) };
+        let quic = async { self.open_on_quic(peer, protocol).await.map(Opened::Quic) };
+        let (mut lan, quic) = (Box::pin(lan), Box::pin(quic));
+        if !peer.lan_is_promising() {
+            return match quic.await {
+                Err(why) if !matches!(why, OpenError::Refused) => {
+                    lan.await.map_err(|lan| OpenError::both(lan, why))
+                }
+                ended => ended,
+            };
+        }
+        match tokio::time::timeout(HEAD_START, &mut lan).await {
+            Ok(Err(why)) if !matches!(why, OpenError::Refused) => {
+                return quic.await.map_err(|quic| OpenError::both(why, quic));
+            }
+            Ok(ended) => return ended,
+            Err(_) => {}
+        }
+        match select(lan, quic).await {
+            Either::Left((Err(why), quic)) if !matches!(why, OpenError::Refused) => {
+                quic.await.map_err(|quic| OpenError::both(why, quic))
+            }
+            Either::Right((Err(why), lan)) if !matches!(why, OpenError::Refused) => {
+                lan.await.map_err(|lan| OpenError::both(lan, why))
+            }
+            Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
+        }
+    }
+
+    /// Opens a stream on the LAN lane.
+    pub(crate) async fn open_on_lan(&self, peer: &Peer, protocol: Protocol) -> Result<Stream, OpenError> {
+        if !self.use_lan {
+            return Err(OpenError::NoAddress);
+        }
+        match self.lan.dial(peer.id, &peer.direct(), protocol).await {
+            Ok(dialled) => {
+                peer.lan_answered(dialled.address, dialled.round_trip);
+                Ok(Box::new(dialled.stream))
+            }
+            Err(error) => {
+                if !matches!(error, OpenError::Refused | OpenError::NoAddress) {
+                    peer.lan_is_silent(error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn open_on_quic(&self, peer: &Arc<Peer>, protocol: Protocol) -> Result<Stream, OpenError> {
+        let Some(quic) = self.quic().await else { return Err(OpenError::NoAddress) };
+        let mut links = peer.links.lock().await;
+        if let Some(link) = links.get(&protocol).filter(|link| !link.is_closed()).cloned() {
+            drop(links);
+            return link.open().await;
+        }
+        let link = quic.dial(peer.id, &peer.addresses(), protocol).await?;
+        links.insert(protocol, link.clone());
+        drop(links);
+        tokio::spawn(keep(link.clone(), Arc::clone(peer), protocol, peer.ended()));
+        link.open().await
+    }
+
+    /// The QUIC lane. It is bound when it is first needed: a device that knows no other does without its memory.
+    pub(crate) async fn quic(&self) -> Option<&Arc<Quic>> {
+        self.quic.get_or_init(|| self.bind_quic()).await.as_ref()
+    }
+
+    /// The QUIC lane, if it was needed yet.
+    pub(crate) fn quic_if_bound(&self) -> Option<&Arc<Quic>> {
+        self.quic.get()?.as_ref()
+    }
+
+    async fn bind_quic(&self) -> Option<Arc<Quic>> {
+        if !self.use_quic {
+            return None;
+        }
+        // The edge's own port, so that one rule in a firewall serves both.
+        match Quic::bind(&self.key, self.whereabouts.port().unwrap_or(0)).await {
+            Ok(quic) => {
+                let quic = Arc::new(quic);
+                if let Some(bound) = self.bound.lock().take() {
+                    let _ = bound.send(Arc::clone(&quic));
+                }
+                Some(quic)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no UDP: other devices are reached on the local network only");
+                None
+            }
+        }
+    }
+}
+
+/// Keeps a link until it ends, must end, or is of no use.
+async fn keep(link: Link, peer: Arc<Peer>, protocol: Protocol, ended: CancellationToken) {
+    let mut was_idle = false;
+    loop {
+        tokio::select! {
+            () = link.closed() => break,
+            () = ended.cancelled() => link.refuse(),
+            () = tokio::time::sleep(LINK_IDLE) => {
+                if was_idle && link.is_idle() {
+                    link.hang_up();
+                }
+                was_idle = link.is_idle();
+            }
+        }
+    }
+    let mut links = peer.links.lock().await;
+    if links.get(&protocol).is_some_and(Link::is_closed) {
+        links.remove(&protocol);
+    }
+}
