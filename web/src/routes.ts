@@ -3,7 +3,11 @@
 export type Route =
   | { page: 'machines' }
   | { page: 'folder'; device: string; share: string; path: string }
+  | { page: 'devices' }
+  | { page: 'people' }
+  | { page: 'activity' }
   | { page: 'settings' }
+  | { page: 'invite' }
   | { page: 'trust' }
   | { page: 'setup' }
   | { page: 'sign-in' }
@@ -19,7 +23,11 @@ export interface FolderPlace {
 const SIMPLE = new Map<string, Route>([
   ['', { page: 'machines' }],
   ['files', { page: 'machines' }],
+  ['devices', { page: 'devices' }],
+  ['people', { page: 'people' }],
+  ['activity', { page: 'activity' }],
   ['settings', { page: 'settings' }],
+  ['invite', { page: 'invite' }],
   ['trust', { page: 'trust' }],
   ['setup', { page: 'setup' }],
   ['sign-in', { page: 'sign-in' }],
@@ -45,7 +53,11 @@ function decodeParts(pathname: string): string[] | null {
 }
 
 export const MACHINES = '/files';
+export const DEVICES = '/devices';
+export const PEOPLE = '/people';
+export const ACTIVITY = '/activity';
 export const SETTINGS = '/settings';
+export const INVITE = '/invite';
 export const TRUST = '/trust';
 export const SETUP = '/setup';
 export const SIGN_IN = '/sign-in';

@@ -28,7 +28,7 @@ export type Settings = Schemas['Settings'];
 export type SettingsChange = Partial<Settings>;
 export type Trust = Schemas['Trust'];
 
-export type Device = Answered<Schemas['Device']>;
+export type Device = Answered<Schemas['Device']> & { owner_principal_id?: string; visible?: boolean };
 export type Devices = { devices: Device[] };
 export type Permission = Schemas['Permission'];
 export type Share = Schemas['Share'];
@@ -53,6 +53,121 @@ export type SearchEvent = ({ event: 'hit' } & SearchHit) | ({ event: 'done' } & 
 export type ArchiveFormat = Schemas['ArchiveFormat'];
 export type MediaInfo = Answered<Schemas['MediaInfo']>;
 
+/** A machine that waits to be let in. */
+export interface WaitingMachine {
+  pending_pairing_id: string;
+  display_name: string;
+  device_name: string;
+  platform: string;
+  device: string;
+  words: string[];
+  expires_at: string;
+}
+
+/** How a machine is reached now. */
+export interface DevicePath {
+  lane: 'local' | 'lan' | 'direct' | 'relayed' | 'none';
+  round_trip_ms?: number;
+  why: string;
+}
+
+export interface Room {
+  id: string;
+  name: string;
+  members: string[];
+}
+
+/** Whom a grant is for. */
+export type Subject = { kind: 'principal'; id: string } | { kind: 'room'; id: string } | { kind: 'everyone' };
+
+/** A right to be given, or put in place of the one that is there. */
+export interface PutGrant {
+  share: string;
+  subject: Subject;
+  permissions: Permission[];
+  expires_at: string | null;
+}
+
+export interface Grant extends PutGrant {
+  id: string;
+  granted_by: string;
+  created: string;
+}
+
+/** What one person may do with a share, and by which grants. */
+export interface Effective {
+  principal: string;
+  share: string;
+  permissions: Permission[];
+  because: string[];
+}
+
+/** A right that an invite carries. */
+export type InviteGrant = Omit<PutGrant, 'subject'>;
+
+export interface Invite {
+  id: string;
+  name: string;
+  grants: InviteGrant[];
+  created: string;
+  expires_at: string;
+  used_at: string | null;
+}
+
+export interface MakeInvite {
+  name: string;
+  principal?: string;
+  grants: InviteGrant[];
+  lifetime_seconds: number;
+}
+
+/** A new invite with its secret, which is never told again. */
+export interface MadeInvite {
+  invite: Invite;
+  text: string;
+  url: string;
+  /** The same as words, to be read aloud. */
+  words?: string;
+}
+
+export interface EventsToken {
+  ws_token: string;
+  expires_in: number;
+}
+
+/** Something that happened. */
+export type Happening =
+  | { type: 'device_online' | 'device_offline'; device: string }
+  | { type: 'share_changed'; device: string; share: string }
+  | { type: 'catalog_changed' | 'pairing_waiting' | 'events_lost' };
+export type LiveEvent = Happening & { seq: number; time: string };
+
+export interface AuditEntry {
+  seq: number;
+  time: string;
+  actor: string | null;
+  action: string;
+  allowed: boolean;
+  device: string | null;
+  share: string | null;
+  address: string | null;
+  request_id: string;
+  detail: Record<string, unknown> | null;
+  hash: string;
+}
+
+export interface AuditPage {
+  entries: AuditEntry[];
+  next: number | null;
+}
+
+export interface AuditQuery {
+  before?: number;
+  action?: string;
+  actor?: string;
+  limit?: number;
+}
+
 /** The body of every error answer. */
 export type ApiError = Pick<Schemas['ApiError'], 'message' | 'hint'> & {
   code: ErrorCode;
@@ -61,3 +176,8 @@ export type ApiError = Pick<Schemas['ApiError'], 'message' | 'hint'> & {
 };
 /** The program's own codes, and two of the page's: no answer at all, and an answer that is not ours. */
 export type ErrorCode = Schemas['ErrorCode'] | 'UNREACHABLE' | `HTTP_${number}`;
+
+export type Person = Schemas['Person'];
+export type People = Schemas['People'];
+export type PairedDevice = Schemas['PairedDevice'];
+export type PairedDevices = Schemas['PairedDevices'];

@@ -2,6 +2,8 @@
 import { ApiFailure } from '../api/client';
 import { getDevices, getShares } from '../api/catalog';
 import type { Device, Share } from '../api/types';
+import { byNearness } from '../devices/machines';
+import { session } from './session.svelte';
 
 export class Catalog {
   devices = $state.raw<Device[]>([]);
@@ -12,7 +14,7 @@ export class Catalog {
   async load(): Promise<void> {
     try {
       const [{ devices }, { shares }] = await Promise.all([getDevices(), getShares()]);
-      this.devices = devices;
+      this.devices = nearestFirst(devices);
       this.shares = shares;
       this.failure = null;
       this.loaded = true;
@@ -33,6 +35,12 @@ export class Catalog {
   sharesOf(device: string): Share[] {
     return this.shares.filter((share) => share.device_id === device);
   }
+}
+
+function nearestFirst(devices: Device[]): Device[] {
+  const nearness = byNearness(session.me?.principal ?? '');
+  const near = (device: Device) => ({ ...device, owner: device.owner_principal_id ?? '' });
+  return devices.toSorted((a, b) => nearness(near(a), near(b)));
 }
 
 export const catalog = new Catalog();

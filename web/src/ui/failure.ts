@@ -22,3 +22,9 @@ export function describeFailure(failure: unknown, words: Words): FailureWords {
     request: failure.requestId ? text.request(failure.requestId) : '',
   };
 }
+
+/** The same in one line: what happened, and what to do. */
+export function sentenceOf(failure: unknown, words: Words): string {
+  const { message, hint } = describeFailure(failure, words);
+  return [message, hint].filter(Boolean).join(' ');
+}
