@@ -183,7 +183,8 @@ test.describe('on a phone', () => {
     await expect(row(page, 'song.mp3')).toBeVisible();
     await page.getByRole('radio', { name: 'Audio' }).tap();
     await expect(row(page, 'letter.pdf')).toHaveCount(0);
-    await page.getByRole('link', { name: 'Settings' }).tap();
+    await page.getByRole('button', { name: 'More', exact: true }).last().tap();
+    await page.getByRole('menuitem', { name: 'Settings' }).tap();
     await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
   });
 

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { formatAgo, formatCount, formatDuration, formatExactTime, formatSize, formatTime } from './format';
+import {
+  formatAge,
+  formatAgo,
+  formatCount,
+  formatDuration,
+  formatExactTime,
+  formatMoment,
+  formatSize,
+  formatTime,
+} from './format';
 
 /** Intl uses narrow and no-break spaces, which are hard to tell apart in a test. */
 const plain = (text: string) => text.replace(/\s/g, ' ');
@@ -79,4 +88,23 @@ describe('times', () => {
   it('can be exact', () => {
     expect(formatExactTime(new Date('2026-11-21T08:52:31Z'), 'en')).toBe('21 Nov 2026, 08:52:31');
   });
+});
+
+it.each([
+  [10_000, '0m', '0min'],
+  [5 * 60_000, '5m', '5min'],
+  [190 * 60_000, '3h', '3h'],
+  [50 * 3_600_000, '2d', '2j'],
+  [-5_000, '0m', '0min'],
+])('%d ms ago is %s, %s', (age, en, fr) => {
+  const now = new Date('2026-11-21T10:00:00Z');
+  const moment = new Date(now.getTime() - age);
+  expect(plain(formatAge(moment, now, 'en'))).toBe(en);
+  expect(plain(formatAge(moment, now, 'fr'))).toBe(fr);
+});
+
+it('a moment to come is told to the minute', () => {
+  const moment = new Date('2026-12-24T18:30:59Z');
+  expect(plain(formatMoment(moment, 'en'))).toBe('24 Dec 2026, 18:30');
+  expect(plain(formatMoment(moment, 'fr'))).toBe('24 déc. 2026, 18:30');
 });

@@ -63,6 +63,25 @@ export function formatExactTime(moment: Date, language: Language): string {
   return kept(`exact ${language}`, make).format(moment);
 }
 
+/** A moment to come, to the minute: until when something is good. */
+export function formatMoment(moment: Date, language: Language): string {
+  const make = () => new Intl.DateTimeFormat(european(language), { dateStyle: 'medium', timeStyle: 'short' });
+  return kept(`moment ${language}`, make).format(moment);
+}
+
+/** How long ago a moment was, as short as can be: `3h`. */
+export function formatAge(moment: Date, now: Date, language: Language): string {
+  const age = Math.max(0, now.getTime() - moment.getTime());
+  const [unit, length] =
+    age < HOUR
+      ? (['minute', MINUTE] as const)
+      : age < DAY
+        ? (['hour', HOUR] as const)
+        : (['day', DAY] as const);
+  const make = () => new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'narrow' });
+  return kept(`age ${language} ${unit}`, make).format(Math.floor(age / length));
+}
+
 /** A moment as one would say it: `2 min ago`, `Today, 09:14`, `Yesterday`, `18 Nov`, `18 Nov 2025`. */
 export function formatTime(moment: Date, now: Date, language: Language): string {
   const age = now.getTime() - moment.getTime();

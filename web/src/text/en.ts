@@ -511,7 +511,6 @@ export const en = {
     offline: 'offline',
     lastSeen: (when: string) => `last seen ${when}`,
     neverSeen: 'not seen yet',
-    pairedSince: (when: string) => `joined ${when}`,
     actionsFor: (name: string) => `Actions for ${name}`,
     rename: 'Rename',
     renameLabel: (name: string) => `New name of ${name}`,
@@ -581,7 +580,6 @@ export const en = {
     doneTitle: (name: string) => `${name} is here`,
     doneText: 'Its shared folders appear in Files as soon as it answers.',
     another: 'Add another',
-    endsIn: (time: string) => `The code ends in ${time}.`,
     invite: 'Or make an invite that lets it in without a code',
   },
   sharing: {
@@ -631,7 +629,6 @@ export const en = {
     wouldEveryone: (count: number, what: string) =>
       `Everyone paired, now ${plural(count, 'one person', `${count} people`)}, will be able to ${what}.`,
     wouldMore: (names: string) => `${names} can do more by other rights.`,
-    wouldNothing: 'That would change nothing for anybody.',
     save: 'Give these rights',
     change: 'Change',
     changeOf: (who: string) => `Change the rights of ${who}`,
@@ -737,7 +734,6 @@ export const en = {
     anybody: 'Anybody',
     stranger: 'Somebody unknown',
     refused: 'Refused',
-    refusedOnly: 'Refused only',
     more: 'Show earlier ones',
     none: 'Nothing yet',
     noneText: 'Nothing that fits was written down.',
