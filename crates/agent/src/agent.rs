@@ -12,6 +12,8 @@ use crate::files::FilesError;
 use crate::files::index::{Index, Pace};
 use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
+use crate::serve::ended::Ended;
+use crate::serve::running::Running;
 use crate::serve::search::Turnstile;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
@@ -47,6 +49,7 @@ pub struct Agent {
     names: Arc<NamesCache>,
     shares: RwLock<HashMap<ShareId, Arc<Share>>>,
     searches: Turnstile,
+    running: Running,
 }
 
 impl Agent {
@@ -62,6 +65,7 @@ impl Agent {
             names: Arc::default(),
             shares: RwLock::default(),
             searches: Turnstile::default(),
+            running: Running::default(),
         })
     }
 
@@ -93,6 +97,18 @@ impl Agent {
     #[must_use]
     pub const fn searches(&self) -> &Turnstile {
         &self.searches
+    }
+
+    /// What is being served.
+    #[must_use]
+    pub const fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Something has ended before its time: its tickets count no more, and what is served for it breaks off.
+    pub fn end(&self, ended: &Ended) {
+        self.tickets.end(ended);
+        self.running.end(ended);
     }
 
     /// Offers a folder. A share of the same id is replaced.

@@ -5,6 +5,7 @@
 //! process.
 
 pub mod agent;
+pub mod control;
 pub mod files;
 pub mod serve;
 pub mod share;

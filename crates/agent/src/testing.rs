@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) share: ShareId,
     key: SigningKey,
     home: tempfile::TempDir,
+    /// Whom tickets were written for, in order.
+    people: parking_lot::Mutex<Vec<PrincipalId>>,
 }
 
 impl World {
@@ -52,7 +54,7 @@ impl World {
         std::fs::create_dir(home.path().join("share")).unwrap();
         let share = ShareId::generate();
         agent.add_share(share, &home.path().join("share")).unwrap();
-        Self { agent, share, key, home }
+        Self { agent, share, key, home, people: parking_lot::Mutex::default() }
     }
 
     /// The folder above the share: what is put here is outside.
@@ -80,8 +82,10 @@ impl World {
     /// What a ticket says that allows everything on the share for two minutes. Change it and [`Self::sign`] it.
     pub(crate) fn claims(&self) -> Claims {
         let now = OffsetDateTime::now_utc();
+        let sub = PrincipalId::generate();
+        self.people.lock().push(sub);
         Claims {
-            sub: PrincipalId::generate(),
+            sub,
             cli: "a browser".into(),
             pky: None,
             aud: self.agent.config().device,
@@ -91,6 +95,21 @@ impl World {
             exp: now + READ_LIFETIME,
             jti: "1".into(),
         }
+    }
+
+    /// The person whom the last ticket was written for.
+    pub(crate) fn last(&self) -> PrincipalId {
+        *self.people.lock().last().unwrap()
+    }
+
+    /// The person whom the ticket before the last was written for.
+    pub(crate) fn last_but_one(&self) -> PrincipalId {
+        *self.people.lock().iter().rev().nth(1).unwrap()
+    }
+
+    /// The id of the key that signs.
+    pub(crate) fn issuer(&self) -> String {
+        self.key.public().id()
     }
 
     /// A ticket of these claims, signed by the coordinator's key.

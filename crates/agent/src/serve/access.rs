@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 pub use peer::PeerId;
@@ -36,7 +37,7 @@ impl FromRequestParts<Arc<Agent>> for CanDownload {
 
 /// The authorisation function of the data plane.
 async fn authorize(parts: &mut Parts, agent: &Agent, permission: Permission) -> Result<Arc<Share>, Refusal> {
-    let ticket = presented(parts).ok_or(TicketError::Malformed)?;
+    let ticket = parts.headers.get(AUTHORIZATION).and_then(ticket_in).ok_or(TicketError::Malformed)?;
     let presenter = parts.extensions.get::<PeerId>().map(|peer| peer.0);
     let verified = agent.tickets().verify(&ticket, presenter)?;
     let names = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| no_such_share())?;
@@ -48,10 +49,9 @@ async fn authorize(parts: &mut Parts, agent: &Agent, permission: Permission) -> 
     agent.share(share).ok_or_else(no_such_share)
 }
 
-/// The ticket of a request: `Authorization: Bearer …`. Never in the address, which ends up in logs and histories.
-fn presented(parts: &Parts) -> Option<Ticket> {
-    let text = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    text.strip_prefix("Bearer ").map(Ticket::from_text)
+/// The ticket in an `Authorization: Bearer …` header. Never in the address, which ends up in logs and histories.
+pub(super) fn ticket_in(header: &HeaderValue) -> Option<Ticket> {
+    header.to_str().ok()?.strip_prefix("Bearer ").map(Ticket::from_text)
 }
 
 fn no_such_share() -> Refusal {

@@ -4,6 +4,7 @@ pub mod access;
 pub mod archive;
 pub mod content;
 pub mod disposition;
+pub mod ended;
 pub mod error;
 pub mod files;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod matrix;
 pub mod media;
 pub mod params;
 pub mod router;
+pub mod running;
 pub mod search;
 pub mod ticket_check;
 

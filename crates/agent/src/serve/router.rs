@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::middleware::from_fn_with_state;
 use proto::api::files::DeviceInfo;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +15,8 @@ use crate::agent::Agent;
 /// Every route of the device API, with its description. Served alike over TCP, over a peer's stream, and in-process.
 #[must_use]
 pub fn router(agent: Arc<Agent>) -> OpenApiRouter {
-    doors().with_state(agent)
+    let hold = from_fn_with_state(Arc::clone(&agent), super::running::hold_answers);
+    doors().layer(hold).with_state(agent)
 }
 
 /// The description of the device API.

@@ -1,0 +1,151 @@
+//! The links of this device to the coordinators it has joined: one task for each, which comes back whenever it breaks.
+//! What they say about keys and other devices is followed here; the links themselves know only their wire.
+
+mod backoff;
+mod link;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use peer::{DeviceKey, Endpoint, Stream};
+use proto::ticket::PublicKey;
+use proto::wire::link::Registration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use link::Link;
+pub use link::LinkState;
+use trust::Trust;
+
+use crate::agent::Agent;
+
+/// How long goodbyes may take at the end of the process.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The way to a coordinator.
+pub trait Dial: Send + Sync + 'static {
+    /// Opens a stream on which the coordinator has proved that it is the one that was joined.
+    fn dial(&self) -> BoxFuture<'static, io::Result<Stream>>;
+
+    /// The host, and port, that the coordinator is asked for by.
+    fn host(&self) -> String;
+}
+
+/// A coordinator that this device has joined.
+#[derive(Clone)]
+pub struct Membership {
+    /// The id that the coordinator had when it was joined.
+    pub coordinator: String,
+    /// What its machine is called.
+    pub name: String,
+    /// The keys whose tickets count.
+    pub ticket_keys: Vec<PublicKey>,
+    /// The way to it.
+    pub dial: Arc<dyn Dial>,
+}
+
+/// What control is made of.
+pub struct Parts {
+    /// This device's key.
+    pub key: DeviceKey,
+    /// Whose tickets and answers the coordinators rule.
+    pub agent: Arc<Agent>,
+    /// Whose guests they name.
+    pub endpoint: Endpoint,
+    /// What this device says of itself, now and whenever it changes.
+    pub registration: watch::Receiver<Registration>,
+}
+
+/// The links.
+pub struct Control {
+    key: DeviceKey,
+    registration: watch::Receiver<Registration>,
+    trust: Arc<Trust>,
+    links: Mutex<HashMap<String, Running>>,
+}
+
+/// One link under way.
+struct Running {
+    membership: Membership,
+    end: CancellationToken,
+    task: JoinHandle<()>,
+    state: watch::Receiver<LinkState>,
+}
+
+impl Control {
+    /// No links yet. `own` are the keys of this machine's own coordinator, if it has one.
+    #[must_use]
+    pub fn new(parts: Parts, own: Vec<PublicKey>) -> Self {
+        let trust = Arc::new(Trust::new(parts.agent, parts.endpoint, own));
+        Self { key: parts.key, registration: parts.registration, trust, links: Mutex::default() }
+    }
+
+    /// The keys of this machine's own coordinator are others now.
+    pub fn set_own_keys(&self, own: Vec<PublicKey>) {
+        self.trust.set_own(own);
+    }
+
+    /// Keeps links to these coordinators and to no other.
+    pub fn join(&self, memberships: Vec<Membership>) {
+        let mut links = self.links.lock();
+        let wanted = |id: &String, running: &Running| {
+            memberships
+                .iter()
+                .any(|m| m.coordinator == *id && m.ticket_keys == running.membership.ticket_keys)
+        };
+        let gone: Vec<String> =
+            links.iter().filter(|(id, running)| !wanted(id, running)).map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            if let Some(running) = links.remove(&id) {
+                running.end.cancel();
+                self.trust.forget(&id);
+            }
+        }
+        for membership in memberships {
+            if let Entry::Vacant(free) = links.entry(membership.coordinator.clone()) {
+                free.insert(self.begin(&membership));
+            }
+        }
+    }
+
+    fn begin(&self, membership: &Membership) -> Running {
+        self.trust.join(&membership.coordinator, &membership.ticket_keys);
+        let (told, state) = watch::channel(LinkState::default());
+        let end = CancellationToken::new();
+        let link = Link {
+            key: self.key.clone(),
+            membership: membership.clone(),
+            registration: self.registration.clone(),
+            trust: Arc::clone(&self.trust),
+            state: told,
+        };
+        let task = tokio::spawn(link.keep(end.clone()));
+        Running { membership: membership.clone(), end, task, state }
+    }
+
+    /// How the link to each coordinator stands.
+    #[must_use]
+    pub fn states(&self) -> Vec<(String, LinkState)> {
+        let links = self.links.lock();
+        links.values().map(|link| (link.membership.name.clone(), link.state.borrow().clone())).collect()
+    }
+
+    /// Says goodbye to every coordinator, so that this device is offline there at once.
+    pub async fn leave(&self) {
+        let links: Vec<Running> = self.links.lock().drain().map(|(_, link)| link).collect();
+        links.iter().for_each(|link| link.end.cancel());
+        let all = futures_util::future::join_all(links.into_iter().map(|link| link.task));
+        if tokio::time::timeout(GOODBYE, all).await.is_err() {
+            tracing::debug!("not every goodbye was said in time");
+        }
+    }
+}

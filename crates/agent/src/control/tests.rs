@@ -1,0 +1,213 @@
+//! A link against a coordinator that is played by the test, over a stream in memory.
+
+use super::*;
+use crate::serve::router;
+use crate::testing::World;
+use axum::Router;
+use axum::body::Body;
+use axum::http::Method;
+use futures_util::{SinkExt, StreamExt};
+use proto::base64url;
+use proto::ticket::SigningKey;
+use proto::wire::link::{Addresses, FromAgent, FromCoordinator, OfferedShare, Revoked, hello_text};
+use proto::{ApiError, DeviceId, ErrorCode, ShareId};
+use time::OffsetDateTime;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tower::ServiceExt;
+
+/// A device with a link, and the coordinator's end of it.
+struct Played {
+    world: World,
+    control: Control,
+    endpoint: Endpoint,
+    coordinator: SigningKey,
+    registration: watch::Sender<Registration>,
+    dials: mpsc::UnboundedReceiver<DuplexStream>,
+}
+
+struct FakeDial(mpsc::UnboundedSender<DuplexStream>);
+
+impl Dial for FakeDial {
+    fn dial(&self) -> BoxFuture<'static, io::Result<Stream>> {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let sent = self.0.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused.into());
+        Box::pin(async move { sent.map(|()| Box::new(ours) as Stream) })
+    }
+
+    fn host(&self) -> String {
+        "attic:7000".into()
+    }
+}
+
+/// The coordinator's end of one link.
+struct Line(WebSocketStream<DuplexStream>);
+
+impl Line {
+    async fn say(&mut self, message: &FromCoordinator) {
+        self.0.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> FromAgent {
+        loop {
+            if let Message::Text(text) = self.0.next().await.unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// Waits until the device has read everything that was said before.
+    async fn settle(&mut self) {
+        self.0.send(Message::Ping("x".into())).await.unwrap();
+        while !matches!(self.0.next().await.unwrap().unwrap(), Message::Pong(_)) {}
+    }
+}
+
+fn registration(shares: Vec<OfferedShare>) -> Registration {
+    Registration {
+        name: "Cellar".into(),
+        platform: "linux".into(),
+        version: "1".into(),
+        addresses: Addresses::default(),
+        shares,
+    }
+}
+
+impl Played {
+    async fn new() -> Self {
+        let (world, key) = (World::new(), DeviceKey::from_seed([7; 32]).unwrap());
+        let endpoint =
+            Endpoint::bind(peer::Config { quic: false, ..peer::Config::new(key.clone()) }).await.unwrap();
+        let coordinator = SigningKey::generate().unwrap();
+        let (registration, registered) = watch::channel(registration(Vec::new()));
+        let parts = Parts {
+            key,
+            agent: Arc::clone(&world.agent),
+            endpoint: endpoint.clone(),
+            registration: registered,
+        };
+        let control = Control::new(parts, Vec::new());
+        let (sender, dials) = mpsc::unbounded_channel();
+        control.join(vec![Membership {
+            coordinator: coordinator.public().id(),
+            name: "Attic".into(),
+            ticket_keys: vec![coordinator.public()],
+            dial: Arc::new(FakeDial(sender)),
+        }]);
+        Self { world, control, endpoint, coordinator, registration, dials }
+    }
+
+    /// Answers a dial up to the hello.
+    async fn greeted(&mut self) -> (Line, FromAgent) {
+        let stream = self.dials.recv().await.unwrap();
+        let mut line = Line(tokio_tungstenite::accept_async(stream).await.unwrap());
+        let coordinator = self.coordinator.public().id();
+        line.say(&FromCoordinator::Challenge {
+            nonce: "nonce".into(),
+            coordinator,
+            time: OffsetDateTime::now_utc(),
+        })
+        .await;
+        let hello = line.hear().await;
+        (line, hello)
+    }
+
+    /// Lets the device in.
+    async fn welcomed(&mut self) -> Line {
+        let (mut line, _) = self.greeted().await;
+        line.say(&FromCoordinator::Welcome {
+            ticket_keys: vec![base64url::encode(&self.coordinator.public().to_bytes())],
+            gateways: vec![DeviceId::from_public_key([3; 32])],
+            relays: Vec::new(),
+            notice: None,
+        })
+        .await;
+        line
+    }
+
+    fn state(&self) -> LinkState {
+        self.control.states().remove(0).1
+    }
+}
+
+#[tokio::test]
+async fn it_proves_its_key_and_says_what_it_offers() {
+    let mut played = Played::new().await;
+    let (_line, hello) = played.greeted().await;
+    let FromAgent::Hello { device, signature, registration, .. } = hello else { panic!("{hello:?}") };
+    let text = hello_text(&played.coordinator.public().id(), "nonce");
+    peer::key::verify(device, &text, &base64url::decode(&signature).unwrap()).unwrap();
+    assert_eq!((device, registration.name.as_str()), (played.endpoint.id(), "Cellar"));
+}
+
+#[tokio::test]
+async fn what_changes_is_said_once_and_the_end_is_a_goodbye() {
+    let mut played = Played::new().await;
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    assert!(played.state().registered);
+    let films = OfferedShare { id: ShareId::generate(), name: "Films".into(), read_only: false };
+    played.registration.send_replace(registration(vec![films.clone()]));
+    let said = line.hear().await;
+    assert!(matches!(said, FromAgent::Shares { shares } if shares == [films]));
+    let (said, ()) = tokio::join!(line.hear(), played.control.leave());
+    assert!(matches!(said, FromAgent::Goodbye));
+}
+
+#[tokio::test]
+async fn a_broken_link_comes_back_and_a_refused_one_says_why() {
+    let mut played = Played::new().await;
+    drop(played.welcomed().await);
+    let (mut line, _) = played.greeted().await;
+    let error = ApiError::new(ErrorCode::Forbidden, "Not any more.", "Pair it again.");
+    line.say(&FromCoordinator::Refused { error: error.clone() }).await;
+    let mut state = played.control.links.lock().values().next().unwrap().state.clone();
+    let shown = state.wait_for(|state| state.trouble.as_ref() == Some(&error)).await.unwrap();
+    assert!(!shown.registered);
+}
+
+#[tokio::test]
+async fn another_coordinator_at_the_address_learns_nothing() {
+    let mut played = Played::new().await;
+    played.coordinator = SigningKey::generate().unwrap();
+    let stream = played.dials.recv().await.unwrap();
+    let mut line = Line(tokio_tungstenite::accept_async(stream).await.unwrap());
+    let coordinator = played.coordinator.public().id();
+    line.say(&FromCoordinator::Challenge { nonce: "n".into(), coordinator, time: OffsetDateTime::now_utc() })
+        .await;
+    while let Some(Ok(message)) = line.0.next().await {
+        assert!(!message.is_text(), "{message:?}");
+    }
+}
+
+#[tokio::test]
+async fn its_tickets_count_until_it_is_left_and_what_it_ends_breaks_off() {
+    let mut played = Played::new().await;
+    played.world.write("large.bin", &vec![7; 8 << 20]);
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    let claims = played.world.claims();
+    let ticket = played.coordinator.sign(&claims).unwrap();
+    let ask = || {
+        let request = axum::http::Request::builder()
+            .method(Method::GET)
+            .uri(format!("/agent/v1/shares/{}/stream?path=large.bin", played.world.share))
+            .header("authorization", format!("Bearer {}", ticket.as_str()))
+            .body(Body::empty())
+            .unwrap();
+        Router::from(router(Arc::clone(&played.world.agent))).oneshot(request)
+    };
+    let mut body = ask().await.unwrap().into_body();
+    http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+    let what = Revoked::Principal { id: claims.sub };
+    line.say(&FromCoordinator::Revoked { what, at: OffsetDateTime::now_utc() }).await;
+    line.settle().await;
+    assert!(http_body_util::BodyExt::collect(body).await.is_err());
+    assert_eq!(ask().await.unwrap().status(), 401);
+    let other = played.coordinator.sign(&played.world.claims()).unwrap();
+    assert!(played.world.agent.tickets().verify(&other, None).is_ok());
+    played.control.join(Vec::new());
+    assert!(played.world.agent.tickets().verify(&other, None).is_err(), "it was left");
+}
