@@ -104,6 +104,30 @@ export class Machine {
     });
   }
 
+  /** The same without a browser, whose cookies would be the same for every port of this machine. */
+  async setUpAlone(device_name: string): Promise<void> {
+    const answer = await fetch(`${this.url}/api/v1/setup`, {
+      method: 'POST',
+      headers: { 'X-Lanthorn': '1', Origin: this.url, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ folder: this.shared, device_name, pin: PIN }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  /** Runs a command as it is typed into this machine's terminal: `lanthorn pair …`. */
+  async type(command: string): Promise<Joining> {
+    const [program = '', ...args] = command.split(' ');
+    expect(program).toBe('lanthorn');
+    const child = spawn(BINARY, args, {
+      cwd: this.home,
+      env: { HOME: this.home, PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const joining = new Joining(child);
+    await joining.began;
+    return joining;
+  }
+
   /** The address of the page that shows a folder of the share, or a file in it. */
   async address(page: Page, folder = '', file = ''): Promise<string> {
     const answer = await page.request.get(`${this.url}/api/v1/catalog/shares`, { failOnStatusCode: true });
@@ -128,6 +152,35 @@ export class Machine {
   async stop(): Promise<void> {
     await this.halt();
     rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+/** A machine that joins another: what its terminal shows. */
+export class Joining {
+  printed = '';
+  code = '';
+  words: string[] = [];
+  /** Settles when it shows its code and words. */
+  readonly began: Promise<void>;
+  /** How it ended. */
+  readonly ended: Promise<number | null>;
+
+  constructor(child: ChildProcess) {
+    this.ended = new Promise((done) => child.once('exit', done));
+    this.began = new Promise((done, fail) => {
+      void this.ended.then(() => fail(new Error(`it did not join:\n${this.printed}`)));
+      const take = (text: Buffer) => {
+        this.printed += text.toString();
+        const code = /Code\s+([\d ]+)\n/.exec(this.printed)?.[1];
+        const words = /Words\s+(.+)\n/.exec(this.printed)?.[1];
+        if (!words) return;
+        this.code = code?.replace(/ /g, '') ?? '';
+        this.words = words.trim().split(/\s+/);
+        done();
+      };
+      child.stdout?.on('data', take);
+      child.stderr?.on('data', take);
+    });
   }
 }
 

@@ -639,8 +639,7 @@ export const en = {
     undo: 'Undo',
   },
   people: {
-    title: 'People',
-    nav: 'People',
+    title: 'People and rooms',
     persons: 'People',
     personsHint: 'Whoever has joined. Nobody sees anything that was not given.',
     owner: 'Owner',

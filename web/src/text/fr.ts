@@ -651,8 +651,7 @@ export const fr: Words = {
     undo: 'Annuler',
   },
   people: {
-    title: 'Personnes',
-    nav: 'Personnes',
+    title: 'Personnes et salons',
     persons: 'Personnes',
     personsHint: 'Toutes celles qui sont entrées. Personne ne voit ce qui ne lui a pas été donné.',
     owner: 'Propriétaire',

@@ -1,0 +1,121 @@
+// A second machine joins by the code of its own terminal, appears in the explorer, is searched and plays; it is
+// hidden, renamed and removed. Both are the real binary with a home of its own.
+import type { Page } from '@playwright/test';
+import { expect, Machine, test as base, type Joining } from './rig';
+import { film } from './samples';
+
+/** `second` is another machine, set up by its own owner; nobody has paired it. */
+const test = base.extend<{ second: Machine }>({
+  second: async ({ flags }, use) => {
+    const second = await new Machine().start(flags);
+    await second.setUpAlone('Garage');
+    await use(second);
+    await second.stop();
+  },
+});
+
+test.setTimeout(120_000);
+
+/** Opens the window that lets a machine in, and types into the other's terminal what it says. */
+async function begin(machine: Machine, second: Machine, page: Page): Promise<Joining> {
+  await page.goto(`${machine.url}/devices`);
+  await page.getByRole('main').getByRole('button', { name: 'Add a machine' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add a machine' });
+  const command = await dialog.getByText(/^lanthorn pair /).innerText();
+  return second.type(command);
+}
+
+async function look(page: Page, code: string): Promise<void> {
+  await page.getByLabel('Code').fill(code);
+  await page.keyboard.press('Enter');
+}
+
+async function join(machine: Machine, second: Machine, page: Page): Promise<void> {
+  const joining = await begin(machine, second, page);
+  await look(page, joining.code);
+  await page.getByRole('button', { name: 'They are the same: let it in' }).click();
+  await expect(page.getByRole('heading', { name: 'Garage is here' })).toBeVisible();
+  await page.getByRole('button', { name: 'Done' }).click();
+  expect(await joining.ended).toBe(0);
+}
+
+const machines = (page: Page) => page.getByRole('list', { name: 'Machines' });
+
+test('a second machine joins, appears, is searched, and plays its film', async ({
+  machine,
+  second,
+  page,
+}) => {
+  machine.put('notes/harbour.txt', 'here');
+  second.put('notes/harbour-master.txt', 'there');
+  film(second, 'harbour.webm');
+  const joining = await begin(machine, second, page);
+
+  // Who waits is told by itself; a wrong code is said in words and leaves the field as it is.
+  await expect(page.getByText('Waiting to be let in: Garage')).toBeVisible();
+  await look(page, joining.code === '000000' ? '000001' : '000000');
+  await expect(page.getByText('No machine shows this code.')).toBeVisible();
+
+  await look(page, joining.code);
+  const words = page.getByRole('list', { name: 'Four words to compare' }).getByRole('listitem');
+  await expect(words).toHaveText(joining.words);
+  await expect(page.getByText('Garage becomes one of your machines')).toBeVisible();
+  await page.getByRole('button', { name: 'They are the same: let it in' }).click();
+  await expect(page.getByRole('heading', { name: 'Garage is here' })).toBeVisible();
+  expect(await joining.ended).toBe(0);
+  await page.getByRole('button', { name: 'Done' }).click();
+  const garage = machines(page).getByRole('listitem').filter({ hasText: 'Garage' });
+  await expect(garage.getByText('online', { exact: true })).toBeVisible();
+  await expect(garage.getByText(/^Direct/)).toBeVisible();
+
+  // Nobody reloads: its share is in the explorer, and both are searched.
+  await page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: 'Files' }).click();
+  const section = page.getByRole('region', { name: 'Garage' });
+  await expect(section.getByRole('link', { name: 'Shared files' })).toBeVisible();
+  await page.getByRole('searchbox').or(page.getByLabel('Search all machines')).first().fill('harbour');
+  for (const name of ['harbour.txt', 'harbour-master.txt', 'harbour.webm']) {
+    await expect(page.getByRole('row', { name }).first()).toBeVisible();
+  }
+  await page.getByRole('row', { name: 'harbour.webm' }).dblclick();
+  const video = page.getByRole('dialog').locator('video');
+  await expect
+    .poll(() => video.evaluate((v: HTMLVideoElement) => v.currentTime), { timeout: 30_000 })
+    .toBeGreaterThan(0.5);
+});
+
+test('words that differ send the machine away', async ({ machine, second, page }) => {
+  const joining = await begin(machine, second, page);
+  await look(page, joining.code);
+  await page.getByRole('button', { name: 'They differ' }).click();
+  await expect(page.getByRole('alert').getByText('Then do not let it in')).toBeVisible();
+  expect(await joining.ended).not.toBe(0);
+  await page.getByRole('button', { name: 'Done' }).click();
+  await expect(machines(page).getByRole('listitem')).toHaveCount(1);
+});
+
+test('a machine is renamed, hidden, seen to go, and removed', async ({ machine, second, page }) => {
+  await join(machine, second, page);
+  const garage = machines(page).getByRole('listitem').filter({ hasText: 'Garage' });
+  const menu = () => page.getByRole('button', { name: /^Actions for Garage/ });
+
+  await menu().click();
+  await page.getByRole('menuitem', { name: 'Rename' }).click();
+  await page.getByLabel('New name of Garage').fill('Garage shelf');
+  await page.keyboard.press('Enter');
+  await expect(garage.getByRole('heading', { name: 'Garage shelf' })).toBeVisible();
+
+  await menu().click();
+  await page.getByRole('menuitem', { name: 'Hide from others' }).click();
+  await expect(garage.getByText('Hidden: only you see it')).toBeVisible();
+
+  // Nobody reloads: the machine says goodbye, and the page shows it.
+  await second.halt();
+  await expect(garage.getByText(/^offline · last seen/)).toBeVisible();
+
+  await menu().click();
+  await page.getByRole('menuitem', { name: 'Remove…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Remove Garage shelf?' });
+  await expect(dialog.getByText('Nothing on its disk is touched.')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(garage).toHaveCount(0);
+});
