@@ -91,6 +91,58 @@ for (const [size, options] of Object.entries(SIZES)) {
       await check(page, 'no such page');
     });
 
+    test('machines, people, rights and the log are accessible', async ({ machine, page, browser }) => {
+      await page.goto(`${machine.url}/devices`);
+      const list = page.getByRole('list', { name: 'Machines' });
+      await expect(list.getByRole('heading', { name: 'Attic' })).toBeVisible();
+      await check(page, 'devices');
+      await page.getByRole('main').getByRole('button', { name: 'Add a machine' }).click();
+      await page.getByLabel('Code').fill('123');
+      await page.keyboard.press('Enter');
+      await expect(page.getByText('A code has six digits.')).toBeVisible();
+      await check(page, 'adding a machine');
+
+      await page.goto(`${machine.url}/people`);
+      await expect(page.getByRole('heading', { name: 'Rooms' })).toBeVisible();
+      await page.getByRole('button', { name: 'New room' }).click();
+      await page.getByLabel('Name of the room').fill('Family');
+      await page.keyboard.press('Enter');
+      await expect(page.getByRole('dialog', { name: 'Who is in Family?' })).toBeVisible();
+      await check(page, 'members');
+      await page.getByRole('button', { name: 'Done' }).click();
+      await page.getByRole('button', { name: 'New invite' }).click();
+      await page.getByLabel('Name of the guest').fill('Ana');
+      await page.getByLabel(/Shared files/).check();
+      await check(page, 'making an invite');
+      await page.getByRole('button', { name: 'Make the invite' }).click();
+      await expect(page.getByRole('img', { name: 'QR code of the link' })).toBeVisible();
+      await check(page, 'an invite');
+      await page.getByRole('button', { name: 'Done' }).click();
+      await check(page, 'people');
+
+      await page.goto(`${machine.url}/files`);
+      await page.getByRole('button', { name: 'Who can see this? Shared files' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Whom').selectOption({ label: 'Family' });
+      await dialog.getByRole('radio', { name: 'Choose…' }).click();
+      await expect(dialog.getByText('Nobody is in Family yet.')).toBeVisible();
+      await check(page, 'who can see a share');
+      await dialog.getByRole('button', { name: 'Give these rights' }).click();
+      await dialog.getByRole('button', { name: 'Change the rights of Family' }).click();
+      await check(page, 'changing rights');
+
+      await page.goto(`${machine.url}/activity`);
+      await page.getByText('Rights were given').first().click();
+      await check(page, 'activity');
+
+      const guest = await browser.newPage({ ...options, locale: 'en-GB', reducedMotion: 'reduce' });
+      await guest.goto(`${machine.url}/invite#nothing`);
+      await guest.getByRole('button', { name: 'Come in' }).click();
+      await expect(guest.getByRole('alert')).toBeVisible();
+      await check(guest, 'an invite that is over');
+      await guest.close();
+    });
+
     test('the explorer is accessible', async ({ machine, page }) => {
       machine.put('mix/tram.png', picture(300, 200));
       machine.put('mix/song.mp3', 'x');
