@@ -6,6 +6,7 @@
 //! No tokio, no clock, no input or output: callers pass the time in and the bytes out.
 
 pub mod access;
+pub mod access_token;
 pub mod api;
 pub mod base64url;
 pub mod error;

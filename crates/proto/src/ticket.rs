@@ -197,6 +197,10 @@ impl SigningKey {
         self.public
     }
 
+    pub(crate) const fn secret(&self) -> &AsymmetricSecretKey<V4> {
+        &self.secret
+    }
+
     /// Signs the claims.
     ///
     /// # Errors

@@ -30,6 +30,11 @@ impl TicketDesk {
         Self { key, clock, fresh: Mutex::default() }
     }
 
+    /// The key that signs, for tokens that are no tickets.
+    pub(crate) const fn signing_key(&self) -> &SigningKey {
+        &self.key
+    }
+
     pub(crate) const fn public_key(&self) -> PublicKey {
         self.key.public()
     }

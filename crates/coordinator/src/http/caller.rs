@@ -1,9 +1,11 @@
 //! Who asks: the extractors through which every handler learns it. No handler reads a cookie or an address itself.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::USER_AGENT;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use peer::connection::{Connection, canonical};
+use proto::PrincipalId;
 use proto::api::auth::Privacy;
 
 use super::cookie::Cookie;
@@ -50,13 +52,36 @@ impl FromRequestParts<Coordinator> for Visitor {
     }
 }
 
-/// The session that a request belongs to, if any. `using` it keeps it alive.
+/// The access token of a request that has one. Such a request is its machine's: its cookies do not count.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// The machine whose token it is, if it may come in and asks on a connection like the one it got its token on.
+fn find_machine(rooms: &Rooms, token: &str, privacy: Privacy, owner: PrincipalId) -> Option<Caller> {
+    let find = |device| rooms.identity.devices().find(device);
+    let claims = rooms.identity.tokens().read(rooms.tickets.public_key(), token, find)?;
+    let fits = claims.open == (privacy == Privacy::Open) && rooms.identity.principals().lives(claims.sub);
+    fits.then_some(Caller {
+        principal: claims.sub,
+        client: Client::Device(claims.cli),
+        privacy,
+        owner,
+        browser_id: None,
+    })
+}
+
+/// The session or machine that a request belongs to, if any. `using` a session keeps it alive.
 fn find_caller(parts: &Parts, rooms: &Rooms, using: bool) -> Result<Option<Caller>, Refusal> {
     let connection = connection(parts)?;
     let Some(owner) = rooms.identity.owner_id() else { return Ok(None) };
     let privacy = connection.privacy();
     if privacy == Privacy::Open && !rooms.settings.allow_open() {
         return Ok(None);
+    }
+    if let Some(token) = bearer(&parts.headers) {
+        return Ok(find_machine(rooms, token, privacy, owner));
     }
     let address = canonical(connection.remote.ip());
     let sessions = rooms.identity.sessions();
@@ -83,6 +108,7 @@ impl FromRequestParts<Coordinator> for Caller {
         match find_caller(parts, rooms, true)? {
             Some(caller) => Ok(caller),
             None if refuses_open(parts, rooms)? => Err(Refusal::not_private()),
+            None if bearer(&parts.headers).is_some() => Err(Refusal::token_invalid()),
             None => Err(Refusal::not_signed_in()),
         }
     }

@@ -29,6 +29,10 @@ impl Refusal {
         Self::new(NotSignedIn, "Nobody is signed in here, or the session has ended.", "Sign in.")
     }
 
+    pub(crate) fn token_invalid() -> Self {
+        Self::new(TokenInvalid, "The access token is wrong, over its time, or revoked.", "Get a new one.")
+    }
+
     pub(crate) fn not_set_up() -> Self {
         Self::new(NotSetUp, "This machine has not been set up yet.", "Open /setup.")
     }

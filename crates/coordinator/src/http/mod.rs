@@ -20,6 +20,7 @@ mod sign_in;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod trust;
 
 pub(crate) use greetings::Greetings;

@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, catalog, devices, folders, paired, people, sessions, settings, setup, sign_in, status, trust,
+    agents_link, catalog, devices, folders, paired, people, sessions, settings, setup, sign_in, status,
+    tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
@@ -42,6 +43,8 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(sign_in::logout))
         .routes(routes!(sign_in::me))
         .routes(routes!(sign_in::change_pin))
+        .routes(routes!(tokens::nonce))
+        .routes(routes!(tokens::token))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(people::list))

@@ -1,5 +1,7 @@
 //! The doors tried from outside: real database, real hashes, a clock that goes when told, no sockets.
 
+mod machines;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use axum::extract::Request;
 use axum::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{Method, StatusCode};
 use http_body_util::BodyExt;
+use peer::DeviceKey;
 use peer::connection::Connection;
 use proto::DeviceId;
 use proto::api::settings::Settings;
@@ -21,6 +24,11 @@ use crate::{Config, Coordinator, RouterLink, SaveError, SettingsStore};
 
 const PIN: &str = "482915";
 const WRONG: &str = "111111";
+
+/// The key of the machine that the coordinator runs on.
+fn device_key() -> DeviceKey {
+    DeviceKey::from_seed([1; 32]).unwrap()
+}
 
 struct Unkept;
 
@@ -84,7 +92,7 @@ fn open(last: u8) -> Browser {
 async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinator, Router) {
     let config = Config {
         state_dir: dir.path().join("state"),
-        device: DeviceId::from_public_key([1; 32]),
+        device: device_key().id(),
         host_name: "attic".into(),
         names: Vec::new(),
         settings: Settings {
@@ -484,6 +492,8 @@ const ACCESS: &[(&str, &str, [u16; 3])] = &[
     ("POST", "/api/v1/auth/pin", [401, 403, 400]),
     ("GET", "/api/v1/sessions", [401, 403, 200]),
     ("DELETE", "/api/v1/sessions/{id}", [401, 403, 404]),
+    ("GET", "/api/v1/auth/nonce", [200, 200, 200]),
+    ("POST", "/api/v1/auth/token", [400, 400, 400]),
     ("GET", "/api/v1/people", [401, 200, 200]),
     ("PATCH", "/api/v1/people/{id}", [401, 403, 400]),
     ("DELETE", "/api/v1/people/{id}", [401, 403, 404]),
@@ -513,7 +523,7 @@ async fn every_route_admits_whom_the_table_says() {
     for (method, path, expected) in ACCESS {
         let filled = path
             .replace("{id}", "0190a5e4-0000-7000-8000-000000000000")
-            .replace("{device}", &DeviceId::from_public_key([1; 32]).to_string());
+            .replace("{device}", &device_key().id().to_string());
         for (browser, expected) in browsers.iter_mut().zip(expected) {
             let body = (*method != "GET").then(|| json!({}));
             let answer = browser.send(&world, method.parse().unwrap(), &filled, body).await;
@@ -537,7 +547,7 @@ async fn a_lost_key_stops_the_start() {
     std::fs::remove_file(world.dir.path().join("state/server.key")).unwrap();
     let config = Config {
         state_dir: world.dir.path().join("state"),
-        device: DeviceId::from_public_key([1; 32]),
+        device: device_key().id(),
         host_name: "attic".into(),
         names: Vec::new(),
         settings: world.coordinator.settings(),

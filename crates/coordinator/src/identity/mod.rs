@@ -1,5 +1,6 @@
 //! Who somebody is: first run, signing in, sessions. Knows no HTTP; doors describe who knocks as a [`Visitor`].
 
+pub(crate) mod access_token;
 mod browser_name;
 pub(crate) mod devices;
 pub(crate) mod lockout;
@@ -18,6 +19,7 @@ use parking_lot::RwLock;
 use proto::api::auth::Privacy;
 use proto::{DeviceId, PrincipalId, Secret, SessionId};
 
+use access_token::AccessTokens;
 pub(crate) use browser_name::short_name;
 use devices::Devices;
 use lockout::{Attempts, Source, Wait};
@@ -126,11 +128,13 @@ pub(crate) struct Identity {
     owner: RwLock<Option<Owner>>,
     principals: Principals,
     devices: Devices,
+    tokens: AccessTokens,
     pins: PinDesk,
     attempts: Attempts,
     sessions: Sessions,
     setup_code: SetupCode,
     throttle: Throttle,
+    token_throttle: Throttle,
     /// Held while a session begins and while the PIN changes: none that began with the old PIN outlives it.
     changing: tokio::sync::Mutex<()>,
 }
@@ -156,7 +160,9 @@ impl Identity {
             attempts: Attempts::open(store.clone(), Arc::clone(&clock)).await?,
             sessions: Sessions::open(store.clone(), Arc::clone(&clock)).await?,
             setup_code: SetupCode::generate()?,
-            throttle: Throttle::default(),
+            throttle: Throttle::new(throttle::SIGN_IN),
+            token_throttle: Throttle::new(throttle::TOKEN),
+            tokens: AccessTokens::new(Arc::clone(&clock))?,
             changing: tokio::sync::Mutex::default(),
             store,
             clock,
@@ -363,6 +369,15 @@ impl Identity {
         };
         let session = self.sessions.begin(principal, visitor, Some(browser), &token).await?;
         Ok(SignedIn { session, token, known: given })
+    }
+
+    pub(crate) const fn tokens(&self) -> &AccessTokens {
+        &self.tokens
+    }
+
+    /// Lets an address ask for a nonce or a token, or says how long it waits.
+    pub(crate) fn may_ask_for_token(&self, address: IpAddr) -> Result<(), u64> {
+        self.token_throttle.knock(address, self.clock.steady_ms())
     }
 
     /// Once a minute. Gives the sessions that ended.

@@ -145,6 +145,8 @@ pub fn claim_text(pending_pairing_id: &str, challenge: &str) -> Vec<u8> {
 pub struct Nonce {
     /// The text.
     pub nonce: String,
+    /// The coordinator to sign it for: the id of its present ticket key. A machine that has pinned that key compares.
+    pub coordinator: String,
 }
 
 /// A device asks for an access token.

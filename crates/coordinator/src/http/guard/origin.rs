@@ -1,5 +1,6 @@
 //! Where a request comes from. A changing request must come from this machine's own page: the browser says so
-//! (`Sec-Fetch-Site`, `Origin`), and the page proves that it could set a header (`X-Lanthorn`). Programs do the same.
+//! (`Sec-Fetch-Site`, `Origin`), and the page proves that it could set a header (`X-Lanthorn`). Programs do the same,
+//! or send an access token: no browser adds that by itself, as it does cookies.
 
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
@@ -7,6 +8,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use peer::connection::Connection;
 use proto::ErrorCode;
 
+use crate::http::caller::bearer;
 use crate::http::error::Refusal;
 
 /// Refuses a request that another site's page has its browser make.
@@ -15,6 +17,9 @@ pub(super) fn check(request: &Request) -> Result<(), Refusal> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let allowed = if method.is_safe() && *method != Method::TRACE {
         may_read(uri, headers)
+    } else if bearer(headers).is_some() {
+        // Cookies do not count beside it, so there is nothing that another site could make use of.
+        true
     } else {
         may_change(uri, headers, encrypted)
     };
