@@ -9,7 +9,7 @@ use peer::Endpoint;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
 use proto::wire::link::Revoked;
-use proto::{DeviceId, SessionId};
+use proto::{DeviceId, SessionId, ShareId};
 use rustls::ServerConfig;
 use tokio::sync::{broadcast, watch};
 
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
 use crate::http::Greetings;
+use crate::identity::session::IdleRule;
 use crate::identity::{Identity, OwnMachine};
 use crate::keyfile::{self, KeyFileError};
 use crate::registry::Registry;
@@ -216,8 +217,9 @@ impl Coordinator {
 }
 
 impl Rooms {
-    pub(crate) fn idle_ms(&self) -> i64 {
-        i64::try_from(self.settings.idle_seconds().saturating_mul(1000)).unwrap_or(i64::MAX)
+    pub(crate) fn idle(&self) -> IdleRule {
+        let owner_ms = i64::try_from(self.settings.idle_seconds().saturating_mul(1000)).unwrap_or(i64::MAX);
+        IdleRule { owner: self.identity.owner_id(), owner_ms }
     }
 
     /// Lets go of what belonged to sessions that have ended, and breaks off what they have under way, here and at
@@ -232,7 +234,7 @@ impl Rooms {
     /// and at the devices as soon as they are told. False if there was nothing to end.
     pub(crate) async fn revoke(&self, what: Revoked) -> Result<bool, StoreError> {
         let found = match &what {
-            Revoked::Session { id } => self.identity.revoke(*id, self.idle_ms()).await?,
+            Revoked::Session { id } => self.identity.revoke(*id, self.idle()).await?,
             Revoked::Device { id } => self.identity.revoke_device(*id).await?,
             Revoked::Principal { id } => match self.identity.revoke_principal(*id).await? {
                 Some(ended) => {
@@ -258,7 +260,7 @@ impl Rooms {
     }
 
     /// What has ended is forgotten and broken off here, and told to who watches.
-    fn has_ended(&self, what: Revoked) {
+    pub(crate) fn has_ended(&self, what: Revoked) {
         let end_client = |client| {
             self.tickets.forget_client(client);
             self.running.end_client(client);
@@ -286,6 +288,11 @@ impl Rooms {
         let _ = self.revoked.send(what);
     }
 
+    /// True for a share of this machine, or of another that was on offer once.
+    pub(crate) fn knows_share(&self, id: ShareId) -> bool {
+        self.shares.borrow().iter().any(|share| share.id == id) || self.registry.device_of(id).is_some()
+    }
+
     /// True while whatever somebody asks with has not ended.
     pub(crate) fn still_lives(&self, caller: &Caller) -> bool {
         let holder = match caller.client {
@@ -308,7 +315,7 @@ impl Rooms {
     /// What is done once a minute.
     pub(crate) async fn tidy(&self) {
         self.identity.sessions().used(&self.running.in_use());
-        match self.identity.tidy(self.idle_ms()).await {
+        match self.identity.tidy(self.idle()).await {
             Ok(ended) => self.sessions_ended(&ended),
             Err(e) => tracing::warn!(error = %e, "cannot tidy sessions"),
         }

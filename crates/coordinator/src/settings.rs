@@ -90,14 +90,17 @@ fn apply(mut settings: Settings, change: SettingsChange) -> Result<Settings, &'s
 /// A name of a machine or share: 1 to 64 characters, none of them invisible steering of the text around it.
 pub(crate) fn parse_name(text: &str) -> Result<String, &'static str> {
     let name = text.trim();
-    let length = name.chars().count();
-    if length == 0 || length > MAX_NAME_CHARS {
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
         return Err("A name has 1 to 64 characters.");
     }
-    if name.chars().any(steers_text) {
-        return Err("A name has no control characters.");
-    }
-    Ok(name.to_owned())
+    label(name, MAX_NAME_CHARS).ok_or("A name has no control characters.")
+}
+
+/// Text from somewhere else that is shown to people: 1 to `max` characters, none of them invisible steering.
+pub(crate) fn label(text: &str, max: usize) -> Option<String> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= max && !text.chars().any(steers_text);
+    fits.then(|| text.to_owned())
 }
 
 /// Control characters and those that change the direction of text, with which a name could look like another.

@@ -232,6 +232,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/nonce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Something to sign, good for a minute and once. */
+        get: operations["get_api_v1_auth_nonce"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/pin": {
         parameters: {
             query?: never;
@@ -243,6 +260,23 @@ export interface paths {
         put?: never;
         /** Changes the PIN. Every other session ends. */
         post: operations["post_api_v1_auth_pin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a paired machine an access token for its signature of the nonce. */
+        post: operations["post_api_v1_auth_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -366,6 +400,160 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The invitations, without their secrets. */
+        get: operations["get_api_v1_invites"];
+        put?: never;
+        /** Asks somebody in. */
+        post: operations["post_api_v1_invites"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invites/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a guest's browser in. The invitation is used up by it. */
+        post: operations["post_api_v1_invites_use"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. Whoever came in by it stays. */
+        delete: operations["delete_api_v1_invites_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairing/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The waiting machine asks whether it was let in, and takes what it needs if it was. */
+        post: operations["post_api_v1_pairing_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairing/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a machine in, once it claims. The words were compared. */
+        post: operations["post_api_v1_pairing_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairing/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a code would let in, without letting it in. */
+        post: operations["post_api_v1_pairing_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairing/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a pairing. Anybody may; nothing comes of it until somebody confirms. */
+        post: operations["post_api_v1_pairing_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairing/waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The machines that wait for the owner, oldest first. */
+        get: operations["get_api_v1_pairing_waiting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairing/waiting/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Turns a waiting machine away. */
+        delete: operations["delete_api_v1_pairing_waiting_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -582,6 +770,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An access token. */
+        AccessToken: {
+            /** @description To be sent as `Authorization: Bearer …`. */
+            access_token: string;
+            /** @description The device it is bound to. */
+            client_device_id: components["schemas"]["DeviceId"];
+            /**
+             * Format: int64
+             * @description Seconds for which it is good.
+             */
+            expires_in: number;
+            /** @description Who asks with it. */
+            principal_id: components["schemas"]["PrincipalId"];
+            /** @description Always `bearer`. */
+            token_type: string;
+        };
         /** @description Offers another folder of this machine. */
         AddShare: {
             /** @description The folder, as an absolute path. */
@@ -634,6 +838,52 @@ export interface components {
             current_pin: string;
             /** @description The PIN as it shall be: 4 to 12 digits. */
             new_pin: string;
+        };
+        /** @description How a pairing stands, told to the machine that began it. */
+        Claim: {
+            /** @enum {string} */
+            state: "waiting";
+        } | {
+            /** @description The machine, as the coordinator knows it. */
+            client_device_id: components["schemas"]["DeviceId"];
+            /** @description The coordinator, to be pinned. */
+            coordinator: components["schemas"]["CoordinatorKeys"];
+            /** @description The person's name. */
+            display_name: string;
+            /** @description Whose machine it is. */
+            principal_id: components["schemas"]["PrincipalId"];
+            /** @enum {string} */
+            state: "paired";
+        };
+        /** @description The waiting machine asks whether it has been let in. */
+        ClaimPairing: {
+            /** @description The pairing. */
+            pending_pairing_id: string;
+            /** @description The device's signature of [`claim_text`], in base64url. */
+            signature: string;
+        };
+        /** @description Lets a machine in. The words were compared. */
+        ConfirmPairing: {
+            /** @description In place of `principal`: the name of somebody new, whose machine it becomes. */
+            newcomer?: string | null;
+            /** @description The code as the machine shows it. */
+            pairing_code: string;
+            /** @description The pairing. */
+            pending_pairing_id: string;
+            principal?: components["schemas"]["PrincipalId"] | null;
+        };
+        /** @description The keys of a coordinator, as a device pins them. */
+        CoordinatorKeys: {
+            /** @description The certificate authority of its pages (PEM), where it has its own. */
+            authority?: string | null;
+            /** @description The id of its present ticket key. */
+            id: string;
+            /** @description What its machine is called. */
+            name: string;
+            /** @description Public keys (base64url) whose tickets count, the present one first. */
+            ticket_keys: string[];
+            /** @description Where it can be asked, likeliest first. */
+            urls: string[];
         };
         /** @description A machine. */
         Device: {
@@ -737,6 +987,50 @@ export interface components {
             /** @description Always `ok`: there is no answer otherwise. */
             status: string;
         };
+        /** @description An invite, without its secret. */
+        Invite: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When it ends unused.
+             */
+            expires_at: string;
+            /** @description What they may do from the start. */
+            grants: components["schemas"]["InviteGrant"][];
+            /** @description The invite. */
+            id: components["schemas"]["InviteId"];
+            /** @description What the newcomer will be called. */
+            name: string;
+            principal?: components["schemas"]["PrincipalId"] | null;
+            /**
+             * Format: date-time
+             * @description The device or person that used it.
+             */
+            used_at?: string | null;
+        };
+        /** @description A right that an invite carries. */
+        InviteGrant: {
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires_at?: string | null;
+            /** @description What. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+        };
+        /** @description An invitation to join. */
+        InviteId: string;
+        /** @description Invites, newest first. */
+        Invites: {
+            /** @description All that are not over for long. */
+            invites: components["schemas"]["Invite"][];
+        };
         /**
          * @description What a file is about, by its name's ending.
          * @enum {string}
@@ -772,6 +1066,30 @@ export interface components {
         Login: {
             /** @description The owner's PIN. */
             pin: string;
+        };
+        /** @description A new invite with its secret, which is never told again. */
+        MadeInvite: {
+            /** @description The invite. */
+            invite: components["schemas"]["Invite"];
+            /** @description One string: what a machine is given (`lanthorn pair …`). */
+            text: string;
+            /** @description The same as an address for a browser. */
+            url: string;
+            /** @description Its secret as sixteen words, to be read out. */
+            words: string;
+        };
+        /** @description Asks somebody in. The answer's secret is shown once. */
+        MakeInvite: {
+            /** @description What the newcomer may do from the start. */
+            grants?: components["schemas"]["InviteGrant"][];
+            /**
+             * Format: int64
+             * @description Seconds for which the invite is good: 60 to 2,592,000.
+             */
+            lifetime_seconds: number;
+            /** @description What the guest or the machine will be called. */
+            name: string;
+            principal?: components["schemas"]["PrincipalId"] | null;
         };
         /**
          * @description How a result matched; better ones come first.
@@ -820,6 +1138,13 @@ export interface components {
              */
             width?: number | null;
         };
+        /** @description Something to sign, good for a minute. */
+        Nonce: {
+            /** @description The coordinator to sign it for: the id of its present ticket key. A machine that has pinned that key compares. */
+            coordinator: string;
+            /** @description The text. */
+            nonce: string;
+        };
         /** @description A device as it is kept. `/api/v1/devices`. */
         PairedDevice: {
             /** @description The device. */
@@ -844,6 +1169,29 @@ export interface components {
         PairedDevices: {
             /** @description Sorted by name. */
             devices: components["schemas"]["PairedDevice"][];
+        };
+        /** @description Looks at what a code would let in, without letting it in. */
+        PairingCode: {
+            /** @description The code as the machine shows it. */
+            pairing_code: string;
+        };
+        /** @description The pairing has begun; it waits for somebody to confirm it. */
+        PairingStarted: {
+            /** @description What the machine signs to claim its membership (see [`claim_text`]). */
+            challenge: string;
+            /** @description What the words are made of, so that the machine can make them itself. */
+            coordinator: components["schemas"]["CoordinatorKeys"];
+            /**
+             * Format: date-time
+             * @description When the code ends.
+             */
+            expires_at: string;
+            /** @description The code to show: six digits, good once. Absent where an invite stands in for it. */
+            pairing_code?: string | null;
+            /** @description This pairing. */
+            pending_pairing_id: string;
+            /** @description Four words to compare on both screens. */
+            words: string[];
         };
         /** @description The people here. */
         People: {
@@ -885,7 +1233,7 @@ export interface components {
         Privacy: "local" | "private" | "open";
         /** @description Names something: a person, a room, a device. */
         Rename: {
-            /** @description What to call it: 1 to 80 characters. */
+            /** @description What to call it: 1 to 64 characters. */
             name: string;
         };
         /** @description Renames a share. */
@@ -1027,6 +1375,19 @@ export interface components {
             /** @description Sorted by device and name. */
             shares: components["schemas"]["Share"][];
         };
+        /** @description A machine asks to join. */
+        StartPairing: {
+            /** @description What the machine is called: 1 to 120 characters. */
+            device_name: string;
+            /** @description Who uses the machine: 1 to 80 characters. Only a proposal. */
+            display_name: string;
+            /** @description An invite, in place of a code that somebody has to type. */
+            invite?: string | null;
+            /** @description The system it runs on: 1 to 60 characters. */
+            platform: string;
+            /** @description The machine's key. */
+            public_key: components["schemas"]["DeviceId"];
+        };
         /** @description Where the visitor stands: the first thing the page asks. */
         Status: {
             /** @description The machine's name. */
@@ -1043,6 +1404,15 @@ export interface components {
             /** @description The program's version. */
             version: string;
         };
+        /** @description A device asks for an access token. */
+        TokenRequest: {
+            /** @description The device. */
+            client_device_id: components["schemas"]["DeviceId"];
+            /** @description What `GET /auth/nonce` gave. */
+            nonce: string;
+            /** @description The device's signature of [`token_text`], in base64url. */
+            signature: string;
+        };
         /** @description What a person compares and installs to trust this machine. */
         Trust: {
             /** @description SHA-256 of the authority's certificate. */
@@ -1055,6 +1425,36 @@ export interface components {
             own_authority: boolean;
             /** @description The addresses at which this machine answers privately. */
             private_urls: string[];
+        };
+        /** @description A browser uses an invite. */
+        UseInvite: {
+            /** @description The invite's string. */
+            invite: string;
+        };
+        /** @description A machine that waits to be let in. */
+        WaitingMachine: {
+            /** @description Its key. */
+            device: components["schemas"]["DeviceId"];
+            /** @description What it is called. */
+            device_name: string;
+            /** @description Who says they use it. */
+            display_name: string;
+            /**
+             * Format: date-time
+             * @description When the code ends.
+             */
+            expires_at: string;
+            /** @description This pairing. */
+            pending_pairing_id: string;
+            /** @description The system it runs on. */
+            platform: string;
+            /** @description Four words that its terminal shows too. */
+            words: string[];
+        };
+        /** @description The machines that wait to be let in. */
+        WaitingMachines: {
+            /** @description Oldest first. */
+            waiting: components["schemas"]["WaitingMachine"][];
         };
     };
     responses: never;
@@ -1682,6 +2082,33 @@ export interface operations {
             };
         };
     };
+    get_api_v1_auth_nonce: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nonce"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     post_api_v1_auth_pin: {
         parameters: {
             query?: never;
@@ -1726,6 +2153,61 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_auth_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessToken"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2167,6 +2649,502 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ApiError"];
                 };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_invites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invites"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_invites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeInvite"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeInvite"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_invites_use: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UseInvite"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_invites_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the invitation */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_pairing_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimPairing"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claim"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_pairing_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmPairing"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingMachine"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_pairing_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingCode"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingMachine"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_pairing_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartPairing"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingStarted"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_pairing_waiting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingMachines"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_pairing_waiting_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the pairing */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: {
                 headers: {

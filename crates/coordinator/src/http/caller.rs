@@ -86,7 +86,7 @@ fn find_caller(parts: &Parts, rooms: &Rooms, using: bool) -> Result<Option<Calle
     let address = canonical(connection.remote.ip());
     let sessions = rooms.identity.sessions();
     let found = Cookie::Session.read(&parts.headers, connection.encrypted).into_iter().find_map(|token| {
-        sessions.find(&token.hash(), privacy, connection.encrypted, address, rooms.idle_ms(), using)
+        sessions.find(&token.hash(), privacy, connection.encrypted, address, rooms.idle(), using)
     });
     Ok(found.map(|session| Caller {
         principal: session.principal,

@@ -14,8 +14,10 @@ const MAX_SAME: usize = 4;
 /// Which cookie.
 #[derive(Clone, Copy)]
 pub(crate) enum Cookie {
-    /// The session. Ends with the browser, or by itself.
+    /// The owner's session. Ends with the browser, or by itself.
     Session,
+    /// A guest's session. Stays: a guest has no PIN to come back with.
+    Guest,
     /// The token of a browser that has signed in before.
     Known,
 }
@@ -23,8 +25,8 @@ pub(crate) enum Cookie {
 impl Cookie {
     const fn name(self, encrypted: bool) -> &'static str {
         match (self, encrypted) {
-            (Self::Session, true) => "__Host-lanthorn",
-            (Self::Session, false) => "lanthorn",
+            (Self::Session | Self::Guest, true) => "__Host-lanthorn",
+            (Self::Session | Self::Guest, false) => "lanthorn",
             (Self::Known, true) => "__Host-lanthorn-browser",
             (Self::Known, false) => "lanthorn-browser",
         }
@@ -49,7 +51,7 @@ impl Cookie {
     pub(crate) fn set(self, token: &Token, encrypted: bool) -> Option<HeaderValue> {
         let age = match self {
             Self::Session => String::new(),
-            Self::Known => format!("; Max-Age={KNOWN_SECONDS}"),
+            Self::Guest | Self::Known => format!("; Max-Age={KNOWN_SECONDS}"),
         };
         header(&format!("{}={}{}{age}", self.name(encrypted), token.text(), attributes(encrypted)))
     }

@@ -95,6 +95,12 @@ impl From<SignInError> for Refusal {
     }
 }
 
+/// Too many wrong pairing codes.
+pub(crate) fn locked_codes(wait: Wait) -> Refusal {
+    let hint = format!("Wait {} and try again.", spoken(wait.seconds));
+    Refusal(ApiError::new(Locked, "Too many wrong codes in a row.", hint).retry_after(wait.seconds))
+}
+
 fn locked(wait: Wait) -> Refusal {
     let time = spoken(wait.seconds);
     let (message, hint) = if wait.locked {

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, catalog, devices, folders, paired, people, sessions, settings, setup, sign_in, status,
-    tokens, trust,
+    agents_link, catalog, devices, folders, invites, paired, pairing, people, sessions, settings, setup,
+    sign_in, status, tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
@@ -47,6 +47,15 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(tokens::token))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(pairing::start))
+        .routes(routes!(pairing::look))
+        .routes(routes!(pairing::confirm))
+        .routes(routes!(pairing::claim))
+        .routes(routes!(pairing::waiting))
+        .routes(routes!(pairing::turn_away))
+        .routes(routes!(invites::make, invites::list))
+        .routes(routes!(invites::take))
+        .routes(routes!(invites::take_back))
         .routes(routes!(people::list))
         .routes(routes!(people::rename, people::remove))
         .routes(routes!(paired::list))

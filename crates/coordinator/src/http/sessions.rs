@@ -20,7 +20,7 @@ pub(crate) async fn list(
     PrivateCaller(caller): PrivateCaller,
 ) -> Json<Sessions> {
     let rooms = coordinator.rooms();
-    let rows = rooms.identity.sessions().list(rooms.idle_ms()).into_iter();
+    let rows = rooms.identity.sessions().list(rooms.idle()).into_iter();
     let theirs = rows.filter(|row| caller.is_owner() || row.principal == caller.principal);
     let sessions = theirs.map(|row| Session {
         current: Some(row.id) == caller.session(),

@@ -6,7 +6,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use proto::api::auth::{ChangePin, Login, Me, Privacy};
-use proto::{ApiError, ErrorCode};
+use proto::{ApiError, ErrorCode, PrincipalId};
 
 use super::caller::{Anybody, MaybeCaller, OwnerCaller};
 use super::cookie::Cookie;
@@ -29,8 +29,12 @@ pub(crate) fn me_of(rooms: &Rooms, caller: &Caller) -> Option<Me> {
             Client::Device(id) => Some(id),
         },
         read_only: caller.read_only(),
-        idle_seconds: rooms.settings.idle_seconds(),
+        idle_seconds: idle_seconds(rooms, caller.principal),
     })
+}
+
+fn idle_seconds(rooms: &Rooms, principal: PrincipalId) -> u64 {
+    u64::try_from(rooms.idle().of(principal) / 1000).unwrap_or(0)
 }
 
 /// The answer to somebody who was let in.
@@ -43,10 +47,11 @@ pub(crate) fn signed_in(rooms: &Rooms, visitor: &Visitor, admitted: SignedIn) ->
         session: Some(admitted.session.id),
         client_device: None,
         read_only: admitted.session.privacy == Privacy::Open,
-        idle_seconds: rooms.settings.idle_seconds(),
+        idle_seconds: idle_seconds(rooms, principal),
     };
+    let cookie = if me.owner { Cookie::Session } else { Cookie::Guest };
     let mut response = Json(me).into_response();
-    let session = Cookie::Session.set(&admitted.token, visitor.encrypted);
+    let session = cookie.set(&admitted.token, visitor.encrypted);
     let known = admitted.known.and_then(|token| Cookie::Known.set(&token, visitor.encrypted));
     response.headers_mut().extend([session, known].into_iter().flatten().map(|value| (SET_COOKIE, value)));
     Ok(response)

@@ -1,5 +1,7 @@
 //! The doors tried from outside: real database, real hashes, a clock that goes when told, no sockets.
 
+mod ending;
+mod joining;
 mod machines;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use peer::DeviceKey;
 use peer::connection::Connection;
@@ -110,9 +113,14 @@ async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinato
         let bearer = request.headers().get("authorization").map(|v| v.to_str().unwrap().to_owned());
         let cookie = request.headers().contains_key("cookie");
         let here = request.extensions().get::<Connection>().is_some();
+        if request.uri().query() == Some("path=endless") {
+            let pieces = std::iter::repeat(Ok::<_, std::convert::Infallible>("piece"));
+            return Body::from_stream(futures_util::stream::iter(pieces)).into_response();
+        }
         axum::Json(
             json!({"uri": request.uri().to_string(), "bearer": bearer, "cookie": cookie, "connection": here}),
         )
+        .into_response()
     };
     coordinator.set_local_agent(RouterLink::new(Router::new().fallback(echo)));
     let router = Router::from(coordinator.router()).route("/panic", axum::routing::get(panics));
@@ -159,7 +167,8 @@ impl World {
 }
 
 impl Browser {
-    async fn send(&mut self, world: &World, method: Method, path: &str, body: Option<Value>) -> Answer {
+    /// Sends a request; its answer is not read yet.
+    async fn begin(&mut self, world: &World, method: Method, path: &str, body: Option<Value>) -> Response {
         let scheme = if self.connection.encrypted { "https" } else { "http" };
         let mut request = Request::builder().method(&method).uri(path).header(HOST, self.host);
         let named = |name: &str| self.headers.iter().any(|(n, _)| *n == name);
@@ -176,7 +185,11 @@ impl Browser {
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let mut request = request.header("content-type", "application/json").body(body).unwrap();
         request.extensions_mut().insert(self.connection);
-        let response = world.app.clone().oneshot(request).await.unwrap();
+        world.app.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn send(&mut self, world: &World, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let response = self.begin(world, method, path, body).await;
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all(SET_COOKIE) {
             let (pair, rest) = cookie.to_str().unwrap().split_once(';').unwrap();
@@ -480,46 +493,59 @@ async fn the_gateway_brings_a_ticket_and_nothing_of_the_browser_s() {
     assert!(world.coordinator.shares().borrow().is_empty());
 }
 
-/// Who may: for each route the status without a session, on an open one, and on a private one.
-const ACCESS: &[(&str, &str, [u16; 3])] = &[
-    ("GET", "/health", [200, 200, 200]),
-    ("GET", "/api/v1/status", [200, 200, 200]),
-    ("GET", "/api/v1/setup", [200, 200, 200]),
-    ("POST", "/api/v1/setup", [400, 400, 400]),
-    ("GET", "/api/v1/folders", [401, 403, 200]),
-    ("POST", "/api/v1/auth/login", [400, 400, 400]),
-    ("GET", "/api/v1/auth/me", [401, 200, 200]),
-    ("POST", "/api/v1/auth/pin", [401, 403, 400]),
-    ("GET", "/api/v1/sessions", [401, 403, 200]),
-    ("DELETE", "/api/v1/sessions/{id}", [401, 403, 404]),
-    ("GET", "/api/v1/auth/nonce", [200, 200, 200]),
-    ("POST", "/api/v1/auth/token", [400, 400, 400]),
-    ("GET", "/api/v1/people", [401, 200, 200]),
-    ("PATCH", "/api/v1/people/{id}", [401, 403, 400]),
-    ("DELETE", "/api/v1/people/{id}", [401, 403, 404]),
-    ("GET", "/api/v1/devices", [401, 200, 200]),
-    ("PATCH", "/api/v1/devices/{device}", [401, 403, 400]),
-    ("DELETE", "/api/v1/devices/{device}", [401, 403, 400]),
-    ("GET", "/api/v1/devices/{device}/path", [401, 200, 200]),
-    ("GET", "/api/v1/settings", [401, 403, 200]),
-    ("PATCH", "/api/v1/settings", [401, 403, 200]),
-    ("GET", "/api/v1/catalog/devices", [401, 200, 200]),
-    ("GET", "/api/v1/catalog/shares", [401, 200, 200]),
-    ("POST", "/api/v1/catalog/shares", [401, 403, 400]),
-    ("PATCH", "/api/v1/catalog/shares/{id}", [401, 403, 400]),
-    ("DELETE", "/api/v1/catalog/shares/{id}", [401, 403, 404]),
-    ("GET", "/api/v1/trust", [200, 200, 200]),
-    ("GET", "/trust/authority.crt", [200, 200, 200]),
-    ("GET", "/trust/authority.pem", [200, 200, 200]),
-    ("GET", "/trust/lanthorn.mobileconfig", [200, 200, 200]),
-    ("GET", "/api/v1/devices/{device}/info", [401, 200, 200]),
-    ("POST", "/api/v1/auth/logout", [204, 204, 204]),
+/// Who may: for each route the status for nobody, for a guest's browser and machine, and for the owner on an open and
+/// on a private connection. The one place to look, and a route without a row fails.
+const ACCESS: &[(&str, &str, [u16; 5])] = &[
+    ("GET", "/health", [200, 200, 200, 200, 200]),
+    ("GET", "/api/v1/status", [200, 200, 200, 200, 200]),
+    ("GET", "/api/v1/setup", [200, 200, 200, 200, 200]),
+    ("POST", "/api/v1/setup", [400, 400, 400, 400, 400]),
+    ("GET", "/api/v1/folders", [401, 403, 403, 403, 200]),
+    ("POST", "/api/v1/auth/login", [400, 400, 400, 400, 400]),
+    ("GET", "/api/v1/auth/me", [401, 200, 200, 200, 200]),
+    ("POST", "/api/v1/auth/pin", [401, 403, 403, 403, 400]),
+    ("GET", "/api/v1/sessions", [401, 200, 200, 403, 200]),
+    ("DELETE", "/api/v1/sessions/{id}", [401, 404, 404, 403, 404]),
+    ("GET", "/api/v1/auth/nonce", [200, 200, 200, 200, 200]),
+    ("POST", "/api/v1/auth/token", [400, 400, 400, 400, 400]),
+    ("POST", "/api/v1/pairing/start", [400, 400, 400, 400, 400]),
+    ("POST", "/api/v1/pairing/look", [401, 403, 403, 403, 400]),
+    ("POST", "/api/v1/pairing/confirm", [401, 403, 403, 403, 400]),
+    ("POST", "/api/v1/pairing/claim", [400, 400, 400, 400, 400]),
+    ("GET", "/api/v1/pairing/waiting", [401, 403, 403, 403, 200]),
+    ("DELETE", "/api/v1/pairing/waiting/{id}", [401, 403, 403, 403, 404]),
+    ("POST", "/api/v1/invites", [401, 403, 403, 403, 400]),
+    ("GET", "/api/v1/invites", [401, 403, 403, 403, 200]),
+    ("POST", "/api/v1/invites/use", [400, 400, 400, 400, 400]),
+    ("DELETE", "/api/v1/invites/{id}", [401, 403, 403, 403, 404]),
+    ("GET", "/api/v1/people", [401, 200, 200, 200, 200]),
+    ("PATCH", "/api/v1/people/{id}", [401, 400, 400, 403, 400]),
+    ("DELETE", "/api/v1/people/{id}", [401, 403, 403, 403, 404]),
+    ("GET", "/api/v1/devices", [401, 200, 200, 200, 200]),
+    ("PATCH", "/api/v1/devices/{device}", [401, 400, 400, 403, 400]),
+    ("DELETE", "/api/v1/devices/{device}", [401, 404, 404, 403, 400]),
+    ("GET", "/api/v1/devices/{device}/path", [401, 200, 200, 200, 200]),
+    ("GET", "/api/v1/settings", [401, 403, 403, 403, 200]),
+    ("PATCH", "/api/v1/settings", [401, 403, 403, 403, 200]),
+    ("GET", "/api/v1/catalog/devices", [401, 200, 200, 200, 200]),
+    ("GET", "/api/v1/catalog/shares", [401, 200, 200, 200, 200]),
+    ("POST", "/api/v1/catalog/shares", [401, 403, 403, 403, 400]),
+    ("PATCH", "/api/v1/catalog/shares/{id}", [401, 403, 403, 403, 400]),
+    ("DELETE", "/api/v1/catalog/shares/{id}", [401, 403, 403, 403, 404]),
+    ("GET", "/api/v1/trust", [200, 200, 200, 200, 200]),
+    ("GET", "/trust/authority.crt", [200, 200, 200, 200, 200]),
+    ("GET", "/trust/authority.pem", [200, 200, 200, 200, 200]),
+    ("GET", "/trust/lanthorn.mobileconfig", [200, 200, 200, 200, 200]),
+    ("GET", "/api/v1/devices/{device}/info", [401, 200, 200, 200, 200]),
+    ("POST", "/api/v1/auth/logout", [204, 204, 204, 204, 204]),
 ];
 
 #[tokio::test]
 async fn every_route_admits_whom_the_table_says() {
-    let (world, _) = World::set_up().await;
-    let mut browsers = [private(4), open(5).signed_in(&world).await, private(6).signed_in(&world).await];
+    let (world, mut owner) = World::set_up().await;
+    let (guest, machine) = joining::guest(&world, &mut owner).await;
+    let mut browsers =
+        [private(4), guest, machine, open(5).signed_in(&world).await, private(6).signed_in(&world).await];
     for (method, path, expected) in ACCESS {
         let filled = path
             .replace("{id}", "0190a5e4-0000-7000-8000-000000000000")

@@ -32,7 +32,7 @@ pub(crate) async fn trust(
     })
 }
 
-fn private_urls(rooms: &Rooms, port: u16) -> Vec<String> {
+pub(crate) fn private_urls(rooms: &Rooms, port: u16) -> Vec<String> {
     let port = if port == 443 { String::new() } else { format!(":{port}") };
     let names = rooms.names.names().iter().cloned();
     let configured = rooms.names.addresses().iter().copied();

@@ -30,6 +30,8 @@ pub(crate) enum Source {
     Unknown,
     /// A browser that holds the token it was given when it signed in.
     Known(i64),
+    /// The owner who types a pairing code. Slowed down, but never locked out.
+    Code,
     /// This machine itself. Slowed down, but never locked out.
     Machine,
 }
@@ -39,6 +41,7 @@ impl Source {
         match self {
             Self::Unknown => "unknown".to_owned(),
             Self::Known(browser) => format!("browser:{browser}"),
+            Self::Code => "code".to_owned(),
             Self::Machine => "machine".to_owned(),
         }
     }
@@ -47,7 +50,7 @@ impl Source {
         match self {
             Self::Unknown => UNKNOWN_LIMIT,
             Self::Known(_) => KNOWN_LIMIT,
-            Self::Machine => usize::MAX,
+            Self::Code | Self::Machine => usize::MAX,
         }
     }
 }

@@ -3,7 +3,10 @@
 pub(crate) mod access_token;
 mod browser_name;
 pub(crate) mod devices;
+pub(crate) mod invites;
+pub(crate) mod joining;
 pub(crate) mod lockout;
+pub(crate) mod pairing;
 pub(crate) mod pin;
 pub(crate) mod principals;
 pub(crate) mod session;
@@ -22,10 +25,12 @@ use proto::{DeviceId, PrincipalId, Secret, SessionId};
 use access_token::AccessTokens;
 pub(crate) use browser_name::short_name;
 use devices::Devices;
+use invites::Invites;
 use lockout::{Attempts, Source, Wait};
+use pairing::Pairings;
 use pin::{HashError, Pin, PinDesk};
 use principals::Principals;
-use session::{SessionIdentity, Sessions};
+use session::{IdleRule, SessionIdentity, Sessions};
 use setup_code::{CodeError, SetupCode};
 use throttle::Throttle;
 use token::Token;
@@ -129,12 +134,16 @@ pub(crate) struct Identity {
     principals: Principals,
     devices: Devices,
     tokens: AccessTokens,
+    pairings: Pairings,
+    invites: Invites,
     pins: PinDesk,
     attempts: Attempts,
     sessions: Sessions,
     setup_code: SetupCode,
     throttle: Throttle,
     token_throttle: Throttle,
+    pairing_throttle: Throttle,
+    claim_throttle: Throttle,
     /// Held while a session begins and while the PIN changes: none that began with the old PIN outlives it.
     changing: tokio::sync::Mutex<()>,
 }
@@ -162,6 +171,10 @@ impl Identity {
             setup_code: SetupCode::generate()?,
             throttle: Throttle::new(throttle::SIGN_IN),
             token_throttle: Throttle::new(throttle::TOKEN),
+            pairing_throttle: Throttle::new(throttle::PAIRING),
+            claim_throttle: Throttle::new(throttle::CLAIM),
+            pairings: Pairings::open(store.clone(), Arc::clone(&clock), &server_key).await?,
+            invites: Invites::new(store.clone(), Arc::clone(&clock)),
             tokens: AccessTokens::new(Arc::clone(&clock))?,
             changing: tokio::sync::Mutex::default(),
             store,
@@ -303,14 +316,15 @@ impl Identity {
         if self.owner_id() == Some(id) || !self.principals.revoke(id, now_ms).await? {
             return Ok(None);
         }
+        self.pairings.forget_of(id);
         let sessions = self.sessions.forget(|row| row.principal == id);
         Ok(Some(Ended { sessions, devices: self.devices.forget_of(id, now_ms) }))
     }
 
     /// Ends somebody's session from afar: its browser becomes a stranger too. False if there is no such session.
-    pub(crate) async fn revoke(&self, id: SessionId, idle_ms: i64) -> Result<bool, StoreError> {
+    pub(crate) async fn revoke(&self, id: SessionId, idle: IdleRule) -> Result<bool, StoreError> {
         let browser =
-            self.sessions.list(idle_ms).into_iter().find(|row| row.id == id).and_then(|r| r.browser_id);
+            self.sessions.list(idle).into_iter().find(|row| row.id == id).and_then(|r| r.browser_id);
         if let Some(browser) = browser {
             self.store.delete_browser(browser).await?;
         }
@@ -348,6 +362,13 @@ impl Identity {
         Ok(owner)
     }
 
+    /// Begins a guest's session. Their browser is not remembered: what is known of one counts for the owner's PIN.
+    async fn admit_guest(&self, principal: PrincipalId, visitor: &Visitor) -> Result<SignedIn, SignInError> {
+        let token = Token::generate()?;
+        let session = self.sessions.begin(principal, visitor, None, &token).await?;
+        Ok(SignedIn { session, token, known: None })
+    }
+
     /// Begins a session and remembers the browser.
     async fn admit(
         &self,
@@ -371,6 +392,14 @@ impl Identity {
         Ok(SignedIn { session, token, known: given })
     }
 
+    pub(crate) const fn pairings(&self) -> &Pairings {
+        &self.pairings
+    }
+
+    pub(crate) const fn invites(&self) -> &Invites {
+        &self.invites
+    }
+
     pub(crate) const fn tokens(&self) -> &AccessTokens {
         &self.tokens
     }
@@ -381,8 +410,9 @@ impl Identity {
     }
 
     /// Once a minute. Gives the sessions that ended.
-    pub(crate) async fn tidy(&self, idle_ms: i64) -> Result<Vec<SessionId>, StoreError> {
+    pub(crate) async fn tidy(&self, idle: IdleRule) -> Result<Vec<SessionId>, StoreError> {
         self.attempts.save_time().await?;
-        self.sessions.tidy(idle_ms).await
+        self.pairings.tidy().await?;
+        self.sessions.tidy(idle).await
     }
 }

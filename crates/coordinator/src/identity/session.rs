@@ -17,8 +17,24 @@ use crate::clock::{Clock, to_ms};
 use crate::store::sessions::SessionRow;
 use crate::store::{Store, StoreError};
 
+/// How long a guest's session lasts without use: a guest has no PIN to come back with.
+pub(crate) const GUEST_IDLE_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Sessions at most; beyond that the one longest unused ends.
 const MAX_SESSIONS: usize = 256;
+
+/// How long sessions last without use.
+#[derive(Clone, Copy)]
+pub(crate) struct IdleRule {
+    pub(crate) owner: Option<PrincipalId>,
+    /// As the settings say.
+    pub(crate) owner_ms: i64,
+}
+
+impl IdleRule {
+    pub(crate) fn of(self, principal: PrincipalId) -> i64 {
+        if self.owner == Some(principal) { self.owner_ms } else { GUEST_IDLE_MS.max(self.owner_ms) }
+    }
+}
 
 /// A session as it stands in memory.
 struct Held {
@@ -98,12 +114,12 @@ impl Sessions {
         privacy: Privacy,
         encrypted: bool,
         address: IpAddr,
-        idle_ms: i64,
+        idle: IdleRule,
         using: bool,
     ) -> Option<SessionIdentity> {
         let mut table = self.held.write();
         let held = table.get_mut(token_hash)?;
-        if held.row.privacy != privacy || held.row.encrypted != encrypted || self.idle_of(held) > idle_ms {
+        if held.row.privacy != privacy || held.row.encrypted != encrypted || self.is_over(held, idle) {
             return None;
         }
         if !using {
@@ -140,10 +156,14 @@ impl Sessions {
         steady.max(wall)
     }
 
+    fn is_over(&self, held: &Held, idle: IdleRule) -> bool {
+        self.idle_of(held) > idle.of(held.row.principal)
+    }
+
     /// Those alive, newest use first.
-    pub(crate) fn list(&self, idle_ms: i64) -> Vec<SessionRow> {
+    pub(crate) fn list(&self, idle: IdleRule) -> Vec<SessionRow> {
         let table = self.held.read();
-        let alive = table.values().filter(|held| self.idle_of(held) <= idle_ms);
+        let alive = table.values().filter(|held| !self.is_over(held, idle));
         let mut rows: Vec<_> = alive.map(|held| held.row.clone()).collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.seen_ms, row.id)));
         rows
@@ -184,13 +204,13 @@ impl Sessions {
     }
 
     /// Once a minute: ends what was idle too long, and writes down the last uses.
-    pub(crate) async fn tidy(&self, idle_ms: i64) -> Result<Vec<SessionId>, StoreError> {
+    pub(crate) async fn tidy(&self, rule: IdleRule) -> Result<Vec<SessionId>, StoreError> {
         let (wall, steady) = (to_ms(self.clock.wall()), self.clock.steady_ms());
         let mut used = Vec::new();
         let mut idle = Vec::new();
         for held in self.held.write().values_mut() {
             let unused = (steady - held.used_steady_ms).max(wall - held.row.seen_ms);
-            if unused > idle_ms {
+            if unused > rule.of(held.row.principal) {
                 idle.push(held.row.id);
             } else if std::mem::take(&mut held.unsaved) {
                 used.push((held.row.id, held.row.seen_ms, held.row.address.clone()));

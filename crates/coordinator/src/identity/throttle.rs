@@ -19,11 +19,9 @@ pub(crate) struct Rate {
 /// Signing in and setting up.
 pub(crate) const SIGN_IN: [Rate; 2] =
     [Rate { burst: 40.0, per_second: 2.0 }, Rate { burst: 2000.0, per_second: 200.0 }];
-#[allow(dead_code, reason = "pairing comes next")]
 /// Beginning a pairing: people do this, seldom.
 pub(crate) const PAIRING: [Rate; 2] =
     [Rate { burst: 10.0, per_second: 0.1 }, Rate { burst: 40.0, per_second: 1.0 }];
-#[allow(dead_code, reason = "pairing comes next")]
 /// Asking how a pairing stands, and using invites.
 pub(crate) const CLAIM: [Rate; 2] =
     [Rate { burst: 30.0, per_second: 3.0 }, Rate { burst: 200.0, per_second: 50.0 }];

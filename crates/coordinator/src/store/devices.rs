@@ -29,7 +29,7 @@ fn parse(row: Columns) -> Option<DeviceRow> {
 /// Lets a machine in, or lets it in again after it was revoked: then as if for the first time.
 pub(super) async fn put_device(db: &mut SqliteConnection, row: &DeviceRow) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO devices (id, principal, name, platform, visible, paired_ms) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO devices (id, principal, name, platform, visible, paired_ms) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (id) DO UPDATE SET principal = excluded.principal, name = excluded.name,
              platform = excluded.platform, visible = excluded.visible, paired_ms = excluded.paired_ms,
              revoked_ms = NULL",
@@ -62,7 +62,7 @@ impl Store {
     }
 
     pub(crate) async fn rename_device(&self, id: DeviceId, name: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE devices SET name = ? WHERE id = ?")
+        sqlx::query("UPDATE devices SET name = $1 WHERE id = $2")
             .bind(name)
             .bind(id.to_string())
             .execute(&self.pool)
@@ -72,7 +72,7 @@ impl Store {
 
     #[allow(dead_code, reason = "the catalog will show and hide")]
     pub(crate) async fn show_device(&self, id: DeviceId, visible: bool) -> Result<(), StoreError> {
-        sqlx::query("UPDATE devices SET visible = ? WHERE id = ?")
+        sqlx::query("UPDATE devices SET visible = $1 WHERE id = $2")
             .bind(visible)
             .bind(id.to_string())
             .execute(&self.pool)
@@ -81,7 +81,7 @@ impl Store {
     }
 
     pub(crate) async fn revoke_device(&self, id: DeviceId, now_ms: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE devices SET revoked_ms = ? WHERE id = ?")
+        sqlx::query("UPDATE devices SET revoked_ms = $1 WHERE id = $2")
             .bind(now_ms)
             .bind(id.to_string())
             .execute(&self.pool)

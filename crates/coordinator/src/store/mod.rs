@@ -6,7 +6,9 @@
 pub(crate) mod attempts;
 pub(crate) mod browsers;
 pub(crate) mod devices;
+pub(crate) mod invites;
 pub(crate) mod owner;
+pub(crate) mod pairings;
 pub(crate) mod presence;
 pub(crate) mod principals;
 pub(crate) mod remote_shares;

@@ -19,7 +19,7 @@ pub(super) async fn insert_principal(
     db: &mut SqliteConnection,
     row: &PrincipalRow,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO principals (id, display_name, created_ms) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO principals (id, display_name, created_ms) VALUES ($1, $2, $3)")
         .bind(row.id.to_string())
         .bind(&row.display_name)
         .bind(row.created_ms)
@@ -43,7 +43,7 @@ impl Store {
     }
 
     pub(crate) async fn rename_principal(&self, id: PrincipalId, name: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE principals SET display_name = ? WHERE id = ?")
+        sqlx::query("UPDATE principals SET display_name = $1 WHERE id = $2")
             .bind(name)
             .bind(id.to_string())
             .execute(&self.pool)
@@ -57,17 +57,17 @@ impl Store {
         let id = id.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         for ends in [
-            "UPDATE principals SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL",
-            "UPDATE devices SET revoked_ms = ? WHERE principal = ? AND revoked_ms IS NULL",
-            "UPDATE invites SET expires_ms = MIN(?, expires_ms) WHERE principal = ? AND used_ms IS NULL",
-            "UPDATE pairings SET ended_ms = ? WHERE principal = ? AND ended_ms IS NULL",
+            "UPDATE principals SET revoked_ms = $1 WHERE id = $2 AND revoked_ms IS NULL",
+            "UPDATE devices SET revoked_ms = $1 WHERE principal = $2 AND revoked_ms IS NULL",
+            "UPDATE invites SET expires_ms = $1 WHERE principal = $2 AND used_ms IS NULL",
+            "UPDATE pairings SET ended_ms = $1 WHERE principal = $2 AND ended_ms IS NULL",
         ] {
             sqlx::query(ends).bind(now_ms).bind(&id).execute(&mut *tx).await?;
         }
         for forgets in [
-            "DELETE FROM sessions WHERE principal = ?",
-            "DELETE FROM room_members WHERE principal = ?",
-            "DELETE FROM grants WHERE subject_kind = 'principal' AND subject = ?",
+            "DELETE FROM sessions WHERE principal = $1",
+            "DELETE FROM room_members WHERE principal = $1",
+            "DELETE FROM grants WHERE subject_kind = 'principal' AND subject = $1",
         ] {
             sqlx::query(forgets).bind(&id).execute(&mut *tx).await?;
         }

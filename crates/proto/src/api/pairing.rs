@@ -33,8 +33,9 @@ pub struct StartPairing {
 pub struct PairingStarted {
     /// This pairing.
     pub pending_pairing_id: String,
-    /// The code to show: six digits, good once.
-    pub pairing_code: String,
+    /// The code to show: six digits, good once. Absent where an invite stands in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing_code: Option<String>,
     /// Four words to compare on both screens.
     pub words: Vec<String>,
     /// What the machine signs to claim its membership (see [`claim_text`]).
@@ -91,6 +92,13 @@ pub struct WaitingMachine {
     pub expires_at: OffsetDateTime,
 }
 
+/// The machines that wait to be let in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WaitingMachines {
+    /// Oldest first.
+    pub waiting: Vec<WaitingMachine>,
+}
+
 /// Lets a machine in. The words were compared.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +111,9 @@ pub struct ConfirmPairing {
     /// Whose machine it becomes: the confirmer's own if absent.
     #[serde(default)]
     pub principal: Option<PrincipalId>,
+    /// In place of `principal`: the name of somebody new, whose machine it becomes.
+    #[serde(default)]
+    pub newcomer: Option<String>,
 }
 
 /// The waiting machine asks whether it has been let in.

@@ -32,7 +32,7 @@ pub struct People {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rename {
-    /// What to call it: 1 to 80 characters.
+    /// What to call it: 1 to 64 characters.
     pub name: String,
 }
 
@@ -169,6 +169,9 @@ pub struct Invite {
     pub id: InviteId,
     /// What the newcomer will be called.
     pub name: String,
+    /// Whose machine it pairs, or who comes in; a new person if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<PrincipalId>,
     /// What they may do from the start.
     pub grants: Vec<InviteGrant>,
     /// When it was made.
@@ -198,6 +201,8 @@ pub struct MadeInvite {
     pub text: String,
     /// The same as an address for a browser.
     pub url: String,
+    /// Its secret as sixteen words, to be read out.
+    pub words: String,
 }
 
 /// A browser uses an invite.

@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 use super::{Browser, World, device_key, on_machine, open, private};
 
 /// A program on a machine: it has no cookies, sends no marks of a page, and holds its key.
-struct Machine {
-    at: Browser,
-    key: DeviceKey,
+pub(super) struct Machine {
+    pub(super) at: Browser,
+    pub(super) key: DeviceKey,
 }
 
 impl Machine {
-    fn new(at: Browser, key: DeviceKey) -> Self {
+    pub(super) fn new(at: Browser, key: DeviceKey) -> Self {
         Self { at, key }
     }
 
     /// Asks for a token and sends it from now on.
-    async fn with_token(mut self, world: &World) -> Self {
+    pub(super) async fn with_token(mut self, world: &World) -> Self {
         let answer = self.ask_token(world).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         self.use_token(answer.body["access_token"].as_str().unwrap());
         self
     }
 
-    async fn ask_token(&mut self, world: &World) -> super::Answer {
+    pub(super) async fn ask_token(&mut self, world: &World) -> super::Answer {
         let nonce = self.at.get(world, "/api/v1/auth/nonce").await.body;
         self.ask_token_for(world, nonce["coordinator"].as_str().unwrap(), nonce["nonce"].as_str().unwrap())
             .await
@@ -40,15 +40,15 @@ impl Machine {
     }
 
     /// An `Origin` that is none keeps the test's browser from adding a page's marks.
-    fn use_token(&mut self, token: &str) {
+    pub(super) fn use_token(&mut self, token: &str) {
         self.at.headers = vec![("authorization", format!("Bearer {token}")), ("origin", "null".into())];
     }
 
-    fn token(&self) -> &str {
+    pub(super) fn token(&self) -> &str {
         self.at.headers[0].1.strip_prefix("Bearer ").unwrap()
     }
 
-    async fn me(&mut self, world: &World) -> super::Answer {
+    pub(super) async fn me(&mut self, world: &World) -> super::Answer {
         self.at.get(world, "/api/v1/auth/me").await
     }
 }

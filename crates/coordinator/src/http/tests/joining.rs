@@ -1,0 +1,408 @@
+//! A second machine and a guest come in: by a code, by an invitation, and how neither is forced.
+
+use axum::http::{Method, StatusCode};
+use peer::DeviceKey;
+use proto::api::pairing::{CoordinatorKeys, claim_text};
+use proto::{base64url, words};
+use serde_json::{Value, json};
+
+use super::machines::Machine;
+use super::{Answer, Browser, World, device_key, on_machine, open, private};
+
+/// A machine that is not paired yet.
+fn stranger(seed: u8) -> Machine {
+    Machine::new(private(100 + seed), DeviceKey::from_seed([seed; 32]).unwrap())
+}
+
+fn asking(machine: &Machine) -> Value {
+    json!({"display_name": "Ada", "device_name": "Laptop", "platform": "linux", "public_key": machine.key.id()})
+}
+
+impl Machine {
+    /// Begins a pairing, which must be let begin.
+    async fn start(&mut self, world: &World) -> Value {
+        let answer = self.at.post(world, "/api/v1/pairing/start", asking(self)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body
+    }
+
+    async fn start_with(&mut self, world: &World, invite: &str) -> Answer {
+        let mut asking = asking(self);
+        asking["invite"] = json!(invite);
+        self.at.post(world, "/api/v1/pairing/start", asking).await
+    }
+
+    async fn claim(&mut self, world: &World, started: &Value) -> Answer {
+        let (id, challenge) = (str_of(started, "pending_pairing_id"), str_of(started, "challenge"));
+        let signature = base64url::encode(&self.key.sign(&claim_text(id, challenge)));
+        let asked = json!({"pending_pairing_id": id, "signature": signature});
+        self.at.post(world, "/api/v1/pairing/claim", asked).await
+    }
+
+    /// Joins by its code, as the owner's machine or as that of whom `whose` adds to the confirmation.
+    pub(super) async fn paired(mut self, world: &World, owner: &mut Browser, whose: Value) -> Self {
+        let started = self.start(world).await;
+        let confirmed = confirm(owner, world, &started, whose).await;
+        assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.body);
+        assert_eq!(self.claim(world, &started).await.body["state"], "paired");
+        self
+    }
+}
+
+fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap()
+}
+
+async fn look(owner: &mut Browser, world: &World, code: &str) -> Answer {
+    owner.post(world, "/api/v1/pairing/look", json!({"pairing_code": code})).await
+}
+
+async fn confirm(owner: &mut Browser, world: &World, started: &Value, whose: Value) -> Answer {
+    let mut asked =
+        json!({"pending_pairing_id": started["pending_pairing_id"], "pairing_code": started["pairing_code"]});
+    asked.as_object_mut().unwrap().extend(whose.as_object().cloned().unwrap_or_default());
+    owner.post(world, "/api/v1/pairing/confirm", asked).await
+}
+
+/// Another code than this.
+fn other_code(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+#[tokio::test]
+async fn a_machine_joins_by_one_act_on_each_side() {
+    let (world, mut owner) = World::set_up().await;
+    let mut machine = stranger(2);
+    let started = machine.start(&world).await;
+    let code = str_of(&started, "pairing_code");
+    assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()), "{code}");
+    let keys: CoordinatorKeys = serde_json::from_value(started["coordinator"].clone()).unwrap();
+    assert_eq!(keys.urls[0], "https://192.168.1.7:7000/", "as the machine asked for it");
+    let own = words::pairing_words(&keys, machine.key.id(), str_of(&started, "pending_pairing_id"));
+    assert_eq!(started["words"], json!(own), "the machine can make the words itself");
+    assert_eq!(machine.claim(&world, &started).await.body, json!({"state": "waiting"}));
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let seen = look(&mut owner, &world, &spaced).await.body;
+    assert_eq!((&seen["device_name"], &seen["words"]), (&json!("Laptop"), &started["words"]));
+    let waiting = owner.get(&world, "/api/v1/pairing/waiting").await.body;
+    assert_eq!(waiting["waiting"], json!([seen]));
+    assert!(!waiting.to_string().contains(code), "the code is on the machine's screen only");
+    let confirmed = confirm(&mut owner, &world, &started, json!({})).await;
+    assert_eq!(confirmed.status, StatusCode::OK);
+    assert!(!confirmed.body.to_string().contains("ticket_keys"), "nothing goes through who confirms");
+    let paired = machine.claim(&world, &started).await.body;
+    assert_eq!((&paired["state"], &paired["display_name"]), (&json!("paired"), &json!("Owner")));
+    assert_eq!(paired["client_device_id"], json!(machine.key.id()));
+    assert_eq!(paired["coordinator"], started["coordinator"]);
+    assert_eq!(machine.claim(&world, &started).await.body, paired, "an answer that was lost comes again");
+    let mut machine = machine.with_token(&world).await;
+    assert_eq!(machine.me(&world).await.body["owner"], true);
+    let listed = owner.get(&world, "/api/v1/devices").await.body;
+    let names: Vec<_> = listed["devices"].as_array().unwrap().iter().map(|d| str_of(d, "name")).collect();
+    assert_eq!(names, ["Attic", "Laptop"]);
+    assert_eq!(look(&mut owner, &world, code).await.code(), "WRONG_CODE", "a code is good once");
+    assert_eq!(confirm(&mut owner, &world, &started, json!({})).await.code(), "WRONG_CODE");
+    assert_eq!(owner.get(&world, "/api/v1/pairing/waiting").await.body["waiting"], json!([]));
+}
+
+#[tokio::test]
+async fn a_machine_of_somebody_new_is_theirs_and_sees_nothing() {
+    let (world, mut owner) = World::set_up().await;
+    let machine = stranger(2).paired(&world, &mut owner, json!({"newcomer": "Ada"})).await;
+    let mut machine = machine.with_token(&world).await;
+    let me = machine.me(&world).await.body;
+    assert_eq!((&me["owner"], &me["display_name"]), (&json!(false), &json!("Ada")));
+    assert_eq!(machine.at.get(&world, "/api/v1/catalog/shares").await.body["shares"], json!([]));
+    let second = stranger(3).paired(&world, &mut owner, json!({"principal": me["principal"]})).await;
+    let mut second = second.with_token(&world).await;
+    assert_eq!(second.me(&world).await.body["principal"], me["principal"]);
+    let theirs = machine.at.get(&world, "/api/v1/devices").await.body;
+    assert_eq!(theirs["devices"].as_array().unwrap().len(), 2, "its own, and not the owner's");
+    let nobody = json!({"principal": proto::PrincipalId::generate()});
+    let started = stranger(4).start(&world).await;
+    assert_eq!(confirm(&mut owner, &world, &started, nobody).await.code(), "NOT_FOUND");
+    let both = json!({"principal": me["principal"], "newcomer": "Bob"});
+    assert_eq!(confirm(&mut owner, &world, &started, both).await.code(), "BAD_PARAMETER");
+    let people = owner.get(&world, "/api/v1/people").await.body;
+    let names: Vec<_> =
+        people["people"].as_array().unwrap().iter().map(|p| str_of(p, "display_name")).collect();
+    assert_eq!(names, ["Ada", "Owner"], "what was refused brought nobody");
+}
+
+#[tokio::test]
+async fn a_wrong_code_for_a_named_pairing_burns_it() {
+    let (world, mut owner) = World::set_up().await;
+    let mut machine = stranger(2);
+    let started = machine.start(&world).await;
+    let mut wrong = started.clone();
+    wrong["pairing_code"] = json!(other_code(str_of(&started, "pairing_code")));
+    assert_eq!(confirm(&mut owner, &world, &wrong, json!({})).await.code(), "WRONG_CODE");
+    assert_eq!(confirm(&mut owner, &world, &started, json!({})).await.code(), "WRONG_CODE", "burnt");
+    assert_eq!(machine.claim(&world, &started).await.code(), "WRONG_CODE");
+    let again = machine.start(&world).await;
+    assert_eq!(confirm(&mut owner, &world, &again, json!({})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn only_the_machine_that_began_can_claim() {
+    let (world, mut owner) = World::set_up().await;
+    let (mut machine, mut thief) = (stranger(2), stranger(3));
+    let started = machine.start(&world).await;
+    confirm(&mut owner, &world, &started, json!({})).await;
+    assert_eq!(thief.claim(&world, &started).await.code(), "WRONG_SIGNATURE");
+    let mut other = started.clone();
+    other["challenge"] = json!("0".repeat(64));
+    assert_eq!(machine.claim(&world, &other).await.code(), "WRONG_SIGNATURE");
+    other["pending_pairing_id"] = json!("0".repeat(32));
+    assert_eq!(machine.claim(&world, &other).await.code(), "WRONG_CODE");
+    assert_eq!(thief.ask_token(&world).await.code(), "WRONG_SIGNATURE");
+    assert_eq!(machine.ask_token(&world).await.code(), "WRONG_SIGNATURE", "confirmed is not claimed");
+    assert_eq!(machine.claim(&world, &started).await.body["state"], "paired");
+    let own = Machine::new(private(4), device_key());
+    assert_eq!(private(4).post(&world, "/api/v1/pairing/start", asking(&own)).await.code(), "BAD_PARAMETER");
+}
+
+#[tokio::test]
+async fn a_code_lives_ten_minutes_whatever_the_clock_or_a_restart_says() {
+    let (world, mut owner) = World::set_up().await;
+    let mut machine = stranger(2);
+    let started = machine.start(&world).await;
+    let code = str_of(&started, "pairing_code").to_owned();
+    world.clock.pass(599);
+    assert_eq!(look(&mut owner, &world, &code).await.status, StatusCode::OK);
+    let world = world.restart().await;
+    assert_eq!(look(&mut owner, &world, &code).await.status, StatusCode::OK, "a restart ends nothing");
+    world.clock.step_wall(-3600);
+    assert_eq!(look(&mut owner, &world, &code).await.status, StatusCode::OK);
+    world.clock.pass(1);
+    assert_eq!(look(&mut owner, &world, &code).await.code(), "WRONG_CODE", "the clock was set back");
+    assert_eq!(machine.claim(&world, &started).await.code(), "WRONG_CODE");
+}
+
+#[tokio::test]
+async fn wrong_codes_cost_more_and_more_time_and_a_restart_gains_nothing() {
+    let (world, mut owner) = World::set_up().await;
+    let started = stranger(2).start(&world).await;
+    let code = str_of(&started, "pairing_code").to_owned();
+    for _ in 0..3 {
+        assert_eq!(look(&mut owner, &world, &other_code(&code)).await.code(), "WRONG_CODE");
+    }
+    let locked = look(&mut owner, &world, &code).await;
+    assert_eq!((locked.status, locked.code()), (StatusCode::TOO_MANY_REQUESTS, "LOCKED"));
+    assert_eq!(
+        (&locked.body["retry_after"], &locked.headers["retry-after"]),
+        (&json!(5), &"5".parse().unwrap())
+    );
+    assert_eq!(confirm(&mut owner, &world, &started, json!({})).await.code(), "LOCKED");
+    let world = world.restart().await;
+    assert_eq!(look(&mut owner, &world, &code).await.code(), "LOCKED", "after a restart");
+    world.clock.pass(5);
+    assert_eq!(look(&mut owner, &world, &other_code(&code)).await.code(), "WRONG_CODE");
+    world.clock.pass(5);
+    assert_eq!(look(&mut owner, &world, &code).await.body["retry_after"], 10, "it grows");
+    world.clock.pass(10);
+    assert_eq!(look(&mut owner, &world, &code).await.status, StatusCode::OK);
+    assert_eq!(on_machine().login(&world, super::PIN).await.status, StatusCode::OK, "PINs are counted apart");
+}
+
+#[tokio::test]
+async fn few_machines_wait_at_once_and_a_flood_is_turned_away() {
+    let (world, mut owner) = World::set_up().await;
+    let mut pushy = stranger(2);
+    let first = pushy.start(&world).await;
+    for _ in 0..3 {
+        pushy.start(&world).await;
+    }
+    assert_eq!(
+        look(&mut owner, &world, str_of(&first, "pairing_code")).await.code(),
+        "WRONG_CODE",
+        "its oldest went"
+    );
+    assert_eq!(pushy.claim(&world, &first).await.code(), "WRONG_CODE");
+    for seed in 3..16 {
+        stranger(seed).start(&world).await;
+    }
+    let mut late = stranger(16);
+    let full = late.at.post(&world, "/api/v1/pairing/start", asking(&late)).await;
+    assert_eq!((full.status, full.code()), (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY"));
+    assert_eq!(full.headers["retry-after"], "600");
+    let waiting = owner.get(&world, "/api/v1/pairing/waiting").await.body;
+    let id = str_of(&waiting["waiting"][0], "pending_pairing_id");
+    let path = format!("/api/v1/pairing/waiting/{id}");
+    assert_eq!(owner.send(&world, Method::DELETE, &path, None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(owner.send(&world, Method::DELETE, &path, None).await.status, StatusCode::NOT_FOUND);
+    late.start(&world).await;
+    let (world, _) = World::set_up().await;
+    let mut passed = 0;
+    let refused = loop {
+        let answer = pushy.at.post(&world, "/api/v1/pairing/start", asking(&pushy)).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        passed += 1;
+    };
+    assert_eq!(
+        (passed, refused.code(), &refused.headers["retry-after"]),
+        (10, "TOO_MANY", &"10".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn what_a_machine_says_of_itself_is_checked() {
+    let (world, _) = World::set_up().await;
+    let mut machine = stranger(2);
+    for (field, bad) in [
+        ("display_name", json!("")),
+        ("display_name", json!("x".repeat(81))),
+        ("device_name", json!("a\u{202e}b")),
+        ("device_name", json!("x".repeat(121))),
+        ("platform", json!("a\nb")),
+        ("platform", json!("x".repeat(61))),
+    ] {
+        let mut asked = asking(&machine);
+        asked[field] = bad;
+        let answer = machine.at.post(&world, "/api/v1/pairing/start", asked.clone()).await;
+        assert_eq!(answer.code(), "BAD_PARAMETER", "{asked}");
+    }
+    let mut asked = asking(&machine);
+    asked["public_key"] = json!("x");
+    assert_eq!(machine.at.post(&world, "/api/v1/pairing/start", asked).await.code(), "BAD_REQUEST");
+    let world = World::new().await;
+    let early = machine.at.post(&world, "/api/v1/pairing/start", asking(&machine)).await;
+    assert_eq!(early.code(), "NOT_SET_UP", "nobody joins before there is an owner");
+}
+
+async fn invite(owner: &mut Browser, world: &World, more: Value) -> Value {
+    let mut asked = json!({"name": "Ada", "lifetime_seconds": 3600});
+    asked.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    let made = owner.post(world, "/api/v1/invites", asked).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    made.body
+}
+
+async fn take(guest: &mut Browser, world: &World, invite: &str) -> Answer {
+    guest.post(world, "/api/v1/invites/use", json!({"invite": invite})).await
+}
+
+#[tokio::test]
+async fn a_guest_comes_in_once_by_any_form_of_an_invitation_and_stays() {
+    let (world, mut owner) = World::set_up().await;
+    let shares = owner.get(&world, "/api/v1/catalog/shares").await.body;
+    let grants = json!([{"share": shares["shares"][0]["id"], "permissions": ["read"]}]);
+    for form in ["url", "text", "words"] {
+        let made = invite(&mut owner, &world, json!({"grants": grants})).await;
+        assert!(str_of(&made, "url").contains("/invite#"), "a secret stands behind the #");
+        let mut guest = private(30);
+        let me = take(&mut guest, &world, str_of(&made, form)).await;
+        assert_eq!(me.status, StatusCode::OK, "{}", me.body);
+        assert_eq!((&me.body["display_name"], &me.body["owner"]), (&json!("Ada"), &json!(false)));
+        let again = take(&mut private(31), &world, str_of(&made, form)).await;
+        assert_eq!((again.status, again.code()), (StatusCode::UNAUTHORIZED, "WRONG_CODE"));
+        let listed = owner.get(&world, "/api/v1/invites").await.body;
+        assert!(listed["invites"][0]["used_at"].is_string());
+        assert!(!listed.to_string().contains(str_of(&made, "words")), "secrets are told once");
+        world.clock.pass(24 * 3600);
+        assert_eq!(guest.get(&world, "/api/v1/auth/me").await.status, StatusCode::OK, "a day later");
+        owner = owner.signed_in(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_ends_by_time_by_hand_and_with_its_person() {
+    let (world, mut owner) = World::set_up().await;
+    let expired = invite(&mut owner, &world, json!({"lifetime_seconds": 60})).await;
+    world.clock.pass(60);
+    let taken_back = invite(&mut owner, &world, json!({})).await;
+    let path = format!("/api/v1/invites/{}", str_of(&taken_back["invite"], "id"));
+    assert_eq!(owner.send(&world, Method::DELETE, &path, None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(owner.send(&world, Method::DELETE, &path, None).await.status, StatusCode::NOT_FOUND);
+    let mut guest = private(30);
+    let first = invite(&mut owner, &world, json!({})).await;
+    let me = take(&mut guest, &world, str_of(&first, "text")).await.body;
+    let again = invite(&mut owner, &world, json!({"principal": me["principal"]})).await;
+    let path = format!("/api/v1/people/{}", str_of(&me, "principal"));
+    assert_eq!(owner.send(&world, Method::DELETE, &path, None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(guest.get(&world, "/api/v1/auth/me").await.code(), "NOT_SIGNED_IN");
+    let owners = owner.get(&world, "/api/v1/auth/me").await.body;
+    for (made, code) in [
+        (str_of(&expired, "text"), "WRONG_CODE"),
+        (str_of(&taken_back, "text"), "WRONG_CODE"),
+        (str_of(&again, "text"), "WRONG_CODE"),
+        ("", "WRONG_CODE"),
+        ("zinc zinc zinc", "WRONG_CODE"),
+    ] {
+        assert_eq!(take(&mut private(31), &world, made).await.code(), code, "{made}");
+        assert_eq!(stranger(2).start_with(&world, made).await.code(), code, "{made}");
+    }
+    let for_owner = invite(&mut owner, &world, json!({"principal": owners["principal"]})).await;
+    let refused = take(&mut private(32), &world, str_of(&for_owner, "text")).await;
+    assert_eq!(refused.code(), "FORBIDDEN", "no browser becomes the owner's without the PIN");
+}
+
+#[tokio::test]
+async fn a_machine_joins_by_an_invitation_alone() {
+    let (world, mut owner) = World::set_up().await;
+    let owners = owner.get(&world, "/api/v1/auth/me").await.body;
+    for (whose, owner_s, name) in
+        [(json!({}), false, "Laptop"), (json!({"principal": owners["principal"]}), true, "Ada")]
+    {
+        let made = invite(&mut owner, &world, whose).await;
+        let mut machine = stranger(if owner_s { 2 } else { 3 });
+        let started = machine.start_with(&world, str_of(&made, "text")).await.body;
+        assert!(started["pairing_code"].is_null());
+        assert_eq!(owner.get(&world, "/api/v1/pairing/waiting").await.body["waiting"], json!([]));
+        let mut rival = stranger(9);
+        let rivals = rival.start_with(&world, str_of(&made, "text")).await.body;
+        let paired = machine.claim(&world, &started).await.body;
+        assert_eq!(paired["state"], "paired", "{paired}");
+        assert_eq!(machine.claim(&world, &started).await.body, paired);
+        assert_eq!(rival.claim(&world, &rivals).await.code(), "WRONG_CODE", "used up");
+        let mut machine = machine.with_token(&world).await;
+        assert_eq!(machine.me(&world).await.body["owner"], owner_s);
+        let listed = machine.at.get(&world, "/api/v1/devices").await.body;
+        let its = |d: &&Value| d["id"] == json!(machine.key.id());
+        assert_eq!(listed["devices"].as_array().unwrap().iter().find(its).unwrap()["name"], name);
+    }
+}
+
+#[tokio::test]
+async fn what_an_invitation_says_is_checked() {
+    let (world, mut owner) = World::set_up().await;
+    for (bad, code) in [
+        (json!({"name": "", "lifetime_seconds": 60}), "BAD_PARAMETER"),
+        (json!({"name": "Ada", "lifetime_seconds": 59}), "BAD_PARAMETER"),
+        (json!({"name": "Ada", "lifetime_seconds": 2_592_001}), "BAD_PARAMETER"),
+        (json!({"name": "Ada", "lifetime_seconds": u64::MAX}), "BAD_PARAMETER"),
+        (
+            json!({"name": "Ada", "lifetime_seconds": 60, "principal": proto::PrincipalId::generate()}),
+            "NOT_FOUND",
+        ),
+        (
+            json!({"name": "Ada", "lifetime_seconds": 60,
+                "grants": [{"share": proto::ShareId::generate(), "permissions": ["read"]}]}),
+            "NOT_FOUND",
+        ),
+        (json!({"name": "Ada", "lifetime_seconds": 60, "secret": "mine"}), "BAD_REQUEST"),
+    ] {
+        assert_eq!(owner.post(&world, "/api/v1/invites", bad.clone()).await.code(), code, "{bad}");
+    }
+    let made = invite(&mut owner, &world, json!({})).await;
+    let change = json!({"allow_open": false});
+    owner.send(&world, Method::PATCH, "/api/v1/settings", Some(change)).await;
+    let refused = take(&mut open(5), &world, str_of(&made, "text")).await;
+    assert_eq!(refused.code(), "NOT_PRIVATE");
+    assert_eq!(
+        take(&mut private(5), &world, str_of(&made, "text")).await.status,
+        StatusCode::OK,
+        "not used up"
+    );
+}
+
+/// A guest's browser and machine, both signed in.
+pub(super) async fn guest(world: &World, owner: &mut Browser) -> (Browser, Browser) {
+    let made = invite(owner, world, json!({})).await;
+    let mut browser = private(30);
+    let me = take(&mut browser, world, str_of(&made, "text")).await.body;
+    let machine = stranger(2).paired(world, owner, json!({"principal": me["principal"]})).await;
+    (browser, machine.with_token(world).await.at)
+}
