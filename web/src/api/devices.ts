@@ -20,3 +20,6 @@ export const setVisible = (id: string, visible: boolean) =>
 
 export const getPath = (id: string, signal?: AbortSignal) =>
   requestJson<DevicePath>(`${device(id)}/path`, { signal });
+
+/** Says that it is there. Asking opens a way to it. */
+export const greet = (id: string) => requestJson<unknown>(`${device(id)}/info`);

@@ -8,7 +8,7 @@ it.each([
   [{ lane: 'local', why: '' }, '', false],
   [{ lane: 'lan', round_trip_ms: 0.4321, why: '' }, 'Direct, on the network · 0.4 ms', false],
   [{ lane: 'relayed', round_trip_ms: 48.2, why: '' }, 'Relayed · 48 ms', true],
-  [{ lane: 'none', why: 'It is off.' }, 'No connection now', true],
+  [{ lane: 'none', why: 'It is off.' }, 'Not reached', true],
 ] as [DevicePath | undefined, string, boolean][])('%j is %j', (path, words, detour) => {
   expect(wayWords(path, en, 'en')).toBe(words);
   expect(isDetour(path)).toBe(detour);

@@ -530,7 +530,7 @@ export const en = {
       lan: 'Direct, on the network',
       direct: 'Direct',
       relayed: 'Relayed',
-      none: 'No connection now',
+      none: 'Not reached',
     },
     roundTrip: (ms: string) => `${ms} ms`,
     hiddenInfo: 'Hidden: only you see it',

@@ -529,7 +529,7 @@ export const fr: Words = {
       lan: 'Direct, sur le réseau',
       direct: 'Direct',
       relayed: 'Relayé',
-      none: 'Pas de connexion pour l’instant',
+      none: 'Pas atteinte',
     },
     roundTrip: (ms) => `${ms} ms`,
     hiddenInfo: 'Cachée : vous seul la voyez',
