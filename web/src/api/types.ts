@@ -53,23 +53,9 @@ export type SearchEvent = ({ event: 'hit' } & SearchHit) | ({ event: 'done' } & 
 export type ArchiveFormat = Schemas['ArchiveFormat'];
 export type MediaInfo = Answered<Schemas['MediaInfo']>;
 
-/** A machine that waits to be let in. */
-export interface WaitingMachine {
-  pending_pairing_id: string;
-  display_name: string;
-  device_name: string;
-  platform: string;
-  device: string;
-  words: string[];
-  expires_at: string;
-}
+export type WaitingMachine = Schemas['WaitingMachine'];
 
-/** How a machine is reached now. */
-export interface DevicePath {
-  lane: 'local' | 'lan' | 'direct' | 'relayed' | 'none';
-  round_trip_ms?: number;
-  why: string;
-}
+export type DevicePath = Schemas['DevicePath'];
 
 export interface Room {
   id: string;
@@ -101,34 +87,11 @@ export interface Effective {
   permissions: Permission[];
   because: string[];
 }
-
-/** A right that an invite carries. */
-export type InviteGrant = Omit<PutGrant, 'subject'>;
-
-export interface Invite {
-  id: string;
-  name: string;
-  grants: InviteGrant[];
-  created: string;
-  expires_at: string;
-  used_at: string | null;
-}
-
-export interface MakeInvite {
-  name: string;
-  principal?: string;
-  grants: InviteGrant[];
-  lifetime_seconds: number;
-}
-
+export type InviteGrant = Schemas['InviteGrant'];
+export type Invite = Schemas['Invite'];
+export type MakeInvite = Schemas['MakeInvite'];
 /** A new invite with its secret, which is never told again. */
-export interface MadeInvite {
-  invite: Invite;
-  text: string;
-  url: string;
-  /** The same as words, to be read aloud. */
-  words?: string;
-}
+export type MadeInvite = Schemas['MadeInvite'];
 
 export interface EventsToken {
   ws_token: string;
