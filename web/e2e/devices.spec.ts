@@ -83,10 +83,17 @@ test('a second machine joins, appears, is searched, and plays its film', async (
     .toBeGreaterThan(0.5);
 });
 
-test('words that differ send the machine away', async ({ machine, second, page }) => {
+test('words that differ send the machine away, by keys alone', async ({ machine, second, page }) => {
   const joining = await begin(machine, second, page);
-  await look(page, joining.code);
-  await page.getByRole('button', { name: 'They differ' }).click();
+  await expect(page.getByLabel('Code')).toBeFocused();
+  await page.keyboard.type(joining.code);
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Are these the words on its screen?')).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(page.getByLabel('Whose machine is it?')).toBeFocused();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('button', { name: 'They differ' })).toBeFocused();
+  await page.keyboard.press('Enter');
   await expect(page.getByRole('alert').getByText('Then do not let it in')).toBeVisible();
   expect(await joining.ended).not.toBe(0);
   await page.getByRole('button', { name: 'Done' }).click();
