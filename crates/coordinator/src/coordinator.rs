@@ -18,6 +18,7 @@ use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own
 use crate::clock::Clock;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
+use crate::guests;
 use crate::http::Greetings;
 use crate::identity::session::IdleRule;
 use crate::identity::{Identity, OwnMachine};
@@ -153,7 +154,9 @@ impl Coordinator {
         });
         let tidying = tokio::spawn(tidy_forever(Arc::downgrade(&rooms)));
         let sweeping = tokio::spawn(sweep_forever(Arc::downgrade(&rooms)));
-        *rooms.tasks.lock() = vec![tidying.abort_handle(), sweeping.abort_handle()];
+        let telling = tokio::spawn(guests::keep_told(Arc::downgrade(&rooms)));
+        *rooms.tasks.lock() =
+            [tidying, sweeping, telling].iter().map(tokio::task::JoinHandle::abort_handle).collect();
         Ok(Self { rooms })
     }
 

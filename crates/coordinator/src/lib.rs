@@ -11,6 +11,7 @@ mod clock;
 mod coordinator;
 mod folders;
 mod gateway;
+mod guests;
 mod http;
 mod identity;
 pub mod keyfile;

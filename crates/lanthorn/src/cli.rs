@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::config::ConfigCommand;
+use crate::commands::pair::Pair;
 use crate::settings::Settings;
 
 /// Browse, search, stream and share the files on all your machines.
@@ -54,6 +55,8 @@ pub enum Command {
     Agent,
     /// Start only the page, in front of a coordinator.
     Web,
+    /// Join another machine's coordinator, or list those that were joined.
+    Pair(Pair),
     /// Look at the settings and change them.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -4,17 +4,20 @@
 
 mod announce;
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod device;
 mod forwarded;
 mod listen;
+mod membership;
 mod offer;
 mod paths;
 mod report;
 mod settings;
 mod settings_file;
 mod telemetry;
+mod watched;
 mod webui;
 
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use agent::Agent;
 use anyhow::{Context, Result};
@@ -12,8 +11,8 @@ use proto::ShareId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// How often a lone agent looks whether the file has changed.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+use crate::watched;
+
 /// The file in the state folder.
 const FILE: &str = "offer.json";
 
@@ -31,8 +30,26 @@ pub struct Offer {
 pub struct OfferedFolder {
     /// The share.
     pub id: ShareId,
+    /// What it is called.
+    #[serde(default)]
+    pub name: String,
     /// Where it is.
     pub folder: PathBuf,
+}
+
+impl OfferedFolder {
+    /// What it is called: by its folder, if nobody has said.
+    pub fn shown_name(&self) -> String {
+        if !self.name.is_empty() {
+            return self.name.clone();
+        }
+        self.folder.file_name().map_or_else(|| "Files".into(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// True if both are one folder, whatever it is called.
+    fn is_same_place(&self, other: &Self) -> bool {
+        self.id == other.id && self.folder == other.folder
+    }
 }
 
 impl Offer {
@@ -69,10 +86,11 @@ pub async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>) {
 
 /// Adds and removes shares until the agent offers `wanted`; returns what it offers now.
 fn apply(agent: &Agent, before: Vec<OfferedFolder>, wanted: Vec<OfferedFolder>) -> Vec<OfferedFolder> {
-    for gone in before.iter().filter(|share| !wanted.contains(share)) {
+    let among = |all: &[OfferedFolder], one: &OfferedFolder| all.iter().any(|share| share.is_same_place(one));
+    for gone in before.iter().filter(|share| !among(&wanted, share)) {
         agent.remove_share(gone.id);
     }
-    let (kept, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|share| before.contains(share));
+    let (kept, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|share| among(&before, share));
     let added = new.into_iter().filter(|share| match agent.add_share(share.id, &share.folder) {
         Ok(()) => true,
         Err(error) => {
@@ -85,27 +103,6 @@ fn apply(agent: &Agent, before: Vec<OfferedFolder>, wanted: Vec<OfferedFolder>) 
 
 /// A lone agent's view of the coordinator's file.
 pub fn watch_file(state: &Path) -> Result<watch::Receiver<Offer>> {
-    let (sender, receiver) = watch::channel(Offer::read(state)?);
     let state = state.to_owned();
-    tokio::spawn(async move {
-        let mut seen = changed_at(&state);
-        let mut clock = tokio::time::interval(LOOK_EVERY);
-        while !sender.is_closed() {
-            clock.tick().await;
-            let now = changed_at(&state);
-            if now == seen {
-                continue;
-            }
-            seen = now;
-            match Offer::read(&state) {
-                Ok(offer) => drop(sender.send_replace(offer)),
-                Err(error) => tracing::warn!(%error, "cannot read what to offer"),
-            }
-        }
-    });
-    Ok(receiver)
-}
-
-fn changed_at(state: &Path) -> Option<SystemTime> {
-    std::fs::metadata(state.join(FILE)).and_then(|found| found.modified()).ok()
+    watched::follow(&state.join(FILE), Offer::read(&state)?, move || Offer::read(&state))
 }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::cli::Typed;
+use crate::client::Refused;
 
 /// Marks an error as one of starting up, so that it is also written to a file.
 #[derive(Debug)]
@@ -31,7 +32,10 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
             Err(why) => eprintln!("It could not be written to a log: {why:#}"),
         }
     }
-    ExitCode::FAILURE
+    match error.downcast_ref::<Refused>() {
+        Some(Refused(error)) => error.code.exit_code().into(),
+        None => ExitCode::FAILURE,
+    }
 }
 
 /// Writes `logs/startup-error-<UTC time>.log` beside the settings.

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::ORIGIN;
+use axum::http::request::Parts;
 use axum::response::Response;
 use peer::connection::{Connection, canonical};
 use proto::api::auth::Privacy;
@@ -17,7 +17,7 @@ use proto::wire::link::{
 };
 use proto::{ApiError, DeviceId, ErrorCode, base64url};
 
-use super::caller::Anybody;
+use super::caller::connection;
 use super::error::Refusal;
 use crate::coordinator::{Coordinator, Rooms};
 use crate::registry::{Link, RegisterError};
@@ -47,24 +47,33 @@ impl From<Refusal> for End {
     }
 }
 
+/// A machine at the other end, as far as the request tells: no page, and nobody who can read along.
+pub(crate) struct ByMachine(Connection);
+
+impl FromRequestParts<Coordinator> for ByMachine {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Coordinator) -> Result<Self, Refusal> {
+        let connection = connection(parts)?;
+        // Only browsers say where they come from, and no page keeps a machine's link.
+        if parts.headers.contains_key(ORIGIN) {
+            let message = "This is for machines, not for pages.";
+            return Err(Refusal::new(
+                ErrorCode::CrossSite,
+                message,
+                "Pair the machine with `lanthorn pair`.",
+            ));
+        }
+        if connection.privacy() == Privacy::Open { Err(Refusal::not_private()) } else { Ok(Self(connection)) }
+    }
+}
+
 /// Opens the control link of a machine.
 pub(crate) async fn open(
     State(coordinator): State<Coordinator>,
-    Anybody(connection): Anybody,
-    headers: HeaderMap,
+    ByMachine(connection): ByMachine,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refusal> {
-    if headers.contains_key(ORIGIN) {
-        // Only browsers say where they come from, and no page keeps a machine's link.
-        return Err(Refusal::new(
-            ErrorCode::CrossSite,
-            "This is for machines, not for pages.",
-            "Pair the machine with `lanthorn pair`.",
-        ));
-    }
-    if connection.privacy() == Privacy::Open {
-        return Err(Refusal::not_private());
-    }
     let place = coordinator.rooms().greetings.enter(canonical(connection.remote.ip()))?;
     let upgrade = upgrade
         .max_message_size(MAX_MESSAGE_BYTES)

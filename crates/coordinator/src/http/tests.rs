@@ -2,6 +2,7 @@
 
 mod ending;
 mod joining;
+mod links;
 mod machines;
 
 use std::collections::BTreeMap;

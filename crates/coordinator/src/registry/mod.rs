@@ -16,7 +16,7 @@ use proto::api::events::Happening;
 use proto::wire::link::{Addresses, FromCoordinator, OFFLINE_AFTER, OfferedShare, Revoked};
 use proto::{DeviceId, ShareId};
 use time::OffsetDateTime;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use machine::Presence;
@@ -65,6 +65,8 @@ pub(crate) struct Registry {
     writing: tokio::sync::Mutex<()>,
     ended: Mutex<VecDeque<(OffsetDateTime, Revoked)>>,
     changes: broadcast::Sender<Happening>,
+    /// Counts up whenever a machine comes, or comes from elsewhere.
+    moves: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -93,6 +95,7 @@ impl Registry {
             writing: tokio::sync::Mutex::default(),
             ended: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES_QUEUE),
+            moves: watch::Sender::new(0),
         })
     }
 
@@ -100,6 +103,11 @@ impl Registry {
     #[allow(dead_code, reason = "read by the room of events")]
     pub(crate) fn changes(&self) -> broadcast::Receiver<Happening> {
         self.changes.subscribe()
+    }
+
+    /// Tells whenever a machine comes, or comes from elsewhere.
+    pub(crate) fn moves(&self) -> watch::Receiver<u64> {
+        self.moves.subscribe()
     }
 
     /// One other machine, as it is now; as if it had never been heard if it was not.
@@ -114,7 +122,6 @@ impl Registry {
     }
 
     /// The machine that offers this share now.
-    #[allow(dead_code, reason = "asked by the room of rights")]
     pub(crate) fn device_of(&self, share: ShareId) -> Option<DeviceId> {
         let book = self.book.read();
         let device = *book.owners.get(&share)?;
@@ -162,6 +169,7 @@ impl Registry {
         drop(book);
         let missed = remembered.iter().map(|(at, what)| revoked(what.clone(), *at)).collect();
         drop(remembered);
+        self.moves.send_modify(|count| *count += 1);
         if came {
             self.tell(Happening::DeviceOnline { device });
         }
@@ -222,7 +230,6 @@ impl Registry {
     }
 
     /// Tells one machine something, if it is there.
-    #[allow(dead_code, reason = "for invitations to connect")]
     pub(crate) fn push(&self, device: DeviceId, message: FromCoordinator) {
         if let Some(entry) = self.book.read().machines.get(&device) {
             entry.push(message);
@@ -283,6 +290,7 @@ impl Registry {
         }
         self.store.save_addresses(device, &addresses).await?;
         self.book.write().machines.entry(device).or_default().row.addresses = addresses;
+        self.moves.send_modify(|count| *count += 1);
         Ok(())
     }
 

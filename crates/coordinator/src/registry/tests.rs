@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::test::ManualClock;
+use proto::PrincipalId;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -28,8 +29,9 @@ impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
+        let owner = PrincipalId::generate();
         for n in [1, 2] {
-            store.pair_for_test(machine(n)).await;
+            store.pair_for_test(machine(n), owner).await;
         }
         let clock = Arc::new(ManualClock::new());
         let registry = Registry::open(store.clone(), Arc::clone(&clock) as _, OWN).await.unwrap();

@@ -58,12 +58,18 @@ impl Store {
 #[cfg(test)]
 impl Store {
     /// Pairs a machine, as far as the tables go.
-    pub(crate) async fn pair_for_test(&self, device: DeviceId) {
-        for statement in [
-            "INSERT INTO principals (id, display_name, created_ms) VALUES ('somebody', 'S', 1) ON CONFLICT DO NOTHING",
-            "INSERT INTO devices (id, principal, name, platform, paired_ms) VALUES ($1, 'somebody', 'M', 'linux', 1)",
-        ] {
-            sqlx::query(statement).bind(device.to_string()).execute(&self.pool).await.unwrap();
-        }
+    pub(crate) async fn pair_for_test(&self, device: DeviceId, owner: proto::PrincipalId) {
+        let owner = owner.to_string();
+        sqlx::query("INSERT INTO principals (id, display_name, created_ms) VALUES ($1, 'P', 1) ON CONFLICT DO NOTHING")
+            .bind(&owner)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        sqlx::query("INSERT INTO devices (id, principal, name, platform, paired_ms) VALUES ($1, $2, 'Cellar', 'linux', 1)")
+            .bind(device.to_string())
+            .bind(&owner)
+            .execute(&self.pool)
+            .await
+            .unwrap();
     }
 }

@@ -4,22 +4,28 @@ use std::sync::Arc;
 
 use agent::{Agent, serve};
 use anyhow::Result;
-use tokio::sync::watch;
+use peer::Endpoint;
 
-use super::role::{Role, Running};
+use super::links;
+use super::role::{Doors, Role, Running};
 use crate::config::Config;
 use crate::device;
 use crate::offer::{self, Offer};
 
 /// Starts the agent.
 pub async fn run(config: Config) -> Result<Running> {
-    let device = device::load_or_make(&config.homes.state)?;
+    let key = device::load_or_make(&config.homes.state)?;
     let offers = offer::watch_file(&config.homes.state)?;
-    let agent = make(&config, device, &offers.borrow().clone());
-    tokio::spawn(follow_keys(Arc::clone(&agent), offers.clone()));
-    tokio::spawn(offer::follow(Arc::clone(&agent), offers));
-    let (router, _) = serve::router(agent).split_for_parts();
-    Running::begin(&config, Role::Agent, router, None, None)
+    let agent = make(&config, key.id(), &offers.borrow().clone());
+    tokio::spawn(offer::follow(Arc::clone(&agent), offers.clone()));
+    let (router, _) = serve::router(Arc::clone(&agent)).split_for_parts();
+    let endpoint = Endpoint::bind(peer::Config::new(key.clone())).await?;
+    endpoint.serve(router.clone());
+    let doors = Doors { tls: None, lanes: Some(endpoint.clone()) };
+    let running = Running::begin(&config, Role::Agent, router, doors, None)?;
+    let state = &config.homes.state;
+    let links = links::begin(state, &config.device_name, key, (agent, endpoint), &offers)?;
+    Ok(running.with_links(links))
 }
 
 /// An agent with the settings' limits that honours the offer's keys.
@@ -35,12 +41,4 @@ pub fn make(config: &Config, device: proto::DeviceId, offer: &Offer) -> Arc<Agen
 fn key_ring(device: proto::DeviceId, offer: &Offer) -> proto::ticket::KeyRing {
     let keys = offer.ticket_keys.iter().copied().map(proto::ticket::PublicKey::from_bytes);
     proto::ticket::KeyRing::new(device, keys)
-}
-
-/// Honours the keys that the coordinator's file names, also when the coordinator first starts after the agent.
-async fn follow_keys(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>) {
-    while offers.changed().await.is_ok() {
-        let ring = key_ring(agent.config().device, &offers.borrow_and_update());
-        agent.tickets().honour(ring);
-    }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use axum::{Json, Router};
 use coordinator::{Coordinator, HttpLink, SystemClock};
+use peer::Endpoint;
 use proto::DeviceId;
 use proto::api::settings::Settings as PageSettings;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::role::{Role, Running};
+use super::role::{Doors, Role, Running};
 use crate::config::{self, Config};
 use crate::device;
 use crate::forwarded::{self, ForwardKey};
@@ -20,8 +21,10 @@ use crate::settings_file::SettingsFile;
 /// Starts the coordinator, with this machine's agent in a process of its own.
 pub async fn run(config: Config) -> Result<Running> {
     let state = config.homes.state.clone();
-    let device = device::load_or_make(&state)?;
+    let device = device::load_or_make(&state)?.id();
     let coordinator = open(&config, device).await?;
+    // Other machines are told by its own key that it is this gateway that asks: the device key is the agent's.
+    coordinator.set_endpoint(Endpoint::bind(peer::Config::new(device::gateway_key(&state)?)).await?);
     let agent: http::Uri = config.agent_url.parse().context("agent_url is not an address")?;
     let authority = agent.authority().context("agent_url has no host")?.clone();
     coordinator.set_local_agent(HttpLink::new(authority));
@@ -39,7 +42,7 @@ pub async fn run(config: Config) -> Result<Running> {
         &config,
         Role::Coordinator,
         router,
-        Some(coordinator.tls()),
+        Doors { tls: Some(coordinator.tls()), lanes: None },
         coordinator.setup_code(),
     )?;
     Ok(running.at_end(async move { coordinator.close().await }))
@@ -74,13 +77,17 @@ pub fn with_description(router: Router) -> Router {
     router.route("/api/openapi.json", axum::routing::get(move || async move { Json(description) }))
 }
 
+fn offered(share: &coordinator::SharedFolder) -> OfferedFolder {
+    OfferedFolder { id: share.id, name: share.name.clone(), folder: share.folder.clone() }
+}
+
 /// What the agent is to offer, now and whenever it changes.
 pub fn offers(coordinator: &Coordinator) -> watch::Receiver<Offer> {
     let key = coordinator.ticket_key().to_bytes();
     let mut shares = coordinator.shares();
     let offer = move |shares: &[coordinator::SharedFolder]| Offer {
         ticket_keys: vec![key],
-        shares: shares.iter().map(|s| OfferedFolder { id: s.id, folder: s.folder.clone() }).collect(),
+        shares: shares.iter().map(offered).collect(),
     };
     let (sender, receiver) = watch::channel(offer(&shares.borrow_and_update()));
     tokio::spawn(async move {

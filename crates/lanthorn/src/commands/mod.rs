@@ -3,7 +3,9 @@
 pub mod agent;
 pub mod config;
 pub mod coordinator;
+pub mod links;
 pub mod openapi;
+pub mod pair;
 pub mod role;
 pub mod up;
 pub mod web;
@@ -19,6 +21,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Coordinator) => role::start(typed, coordinator::run),
         Some(Command::Agent) => role::start(typed, agent::run),
         Some(Command::Web) => role::start(typed, web::run),
+        Some(Command::Pair(pair)) => pair::run(pair, &typed.settings),
         Some(Command::Config(command)) => config::run(command, &typed.settings),
         Some(Command::Openapi { markdown }) => openapi::run(*markdown),
     }

@@ -4,8 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent::control::Control;
 use anyhow::{Context, Result};
 use axum::Router;
+use peer::Endpoint;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,8 +29,18 @@ const ABANDON_AFTER: Duration = Duration::from_millis(500);
 pub struct Running {
     shutdown: CancellationToken,
     served: JoinHandle<()>,
+    /// Told goodbye first.
+    links: Option<Arc<Control>>,
     /// Done once nothing is served any more.
     at_end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// What answers on a role's port besides plain HTTP.
+pub struct Doors {
+    /// The page's TLS.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Other devices, by their keys.
+    pub lanes: Option<Endpoint>,
 }
 
 /// Starts a role and keeps it running until Ctrl-C (or the system's polite request to end).
@@ -58,19 +70,30 @@ impl Running {
         config: &Config,
         role: Role,
         router: Router,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        doors: Doors,
         setup_code: Option<String>,
     ) -> Result<Self> {
         let Listening { listener, notice } = listen::listen(config, role)?;
         let bound = listener.local_addr()?;
+        if let Some(lanes) = &doors.lanes {
+            lanes.listens_at(bound);
+        }
         let shutdown = CancellationToken::new();
-        let served = tokio::spawn(peer::edge::serve(listener, router, tls, None, shutdown.clone()));
+        let served =
+            tokio::spawn(peer::edge::serve(listener, router, doors.tls, doors.lanes, shutdown.clone()));
         let announcement = Announcement { device_name: &config.device_name, bound, setup_code, notice };
         announcement.print();
         if config.open_browser && role != Role::Agent && role != Role::Coordinator {
             announce::open_browser(&announcement.local_url());
         }
-        Ok(Self { shutdown, served, at_end: None })
+        Ok(Self { shutdown, served, links: None, at_end: None })
+    }
+
+    /// Has these links say goodbye before anything else ends.
+    #[must_use]
+    pub fn with_links(mut self, links: Arc<Control>) -> Self {
+        self.links = Some(links);
+        self
     }
 
     /// Has something done once nothing is served any more.
@@ -84,6 +107,9 @@ impl Running {
         told_to_end().await?;
         tracing::info!("ending: waiting for what is under way");
         self.shutdown.cancel();
+        if let Some(links) = self.links {
+            links.leave().await;
+        }
         tokio::select! {
             served = self.served => served.context("the server failed")?,
             // A second Ctrl-C does not wait.

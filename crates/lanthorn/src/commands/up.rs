@@ -1,26 +1,34 @@
 //! `lanthorn up`, and `lanthorn` alone: everything in one process.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use axum::Router;
 use coordinator::RouterLink;
+use peer::Endpoint;
 
-use super::role::{Role, Running};
-use super::{agent, coordinator as control};
+use super::role::{Doors, Role, Running};
+use super::{agent, coordinator as control, links};
 use crate::config::Config;
 use crate::{device, offer, webui};
 
 /// Starts coordinator, agent and page.
 pub async fn run(config: Config) -> Result<Running> {
-    let device = device::load_or_make(&config.homes.state)?;
-    let coordinator = control::open(&config, device).await?;
+    let key = device::load_or_make(&config.homes.state)?;
+    let coordinator = control::open(&config, key.id()).await?;
     let offers = control::offers(&coordinator);
-    let agent = agent::make(&config, device, &offers.borrow());
-    let data_plane = Router::from(::agent::serve::router(std::sync::Arc::clone(&agent)));
+    let agent = agent::make(&config, key.id(), &offers.borrow());
+    let data_plane = Router::from(::agent::serve::router(Arc::clone(&agent)));
     coordinator.set_local_agent(RouterLink::new(data_plane.clone()));
-    tokio::spawn(offer::follow(agent, offers));
+    let endpoint = Endpoint::bind(peer::Config::new(key.clone())).await?;
+    endpoint.serve(data_plane.clone());
+    coordinator.set_endpoint(endpoint.clone());
+    tokio::spawn(offer::follow(Arc::clone(&agent), offers.clone()));
     let router = Router::from(coordinator.router()).merge(data_plane).fallback(webui::serve);
     let router = coordinator.guard(control::with_description(router));
-    let running =
-        Running::begin(&config, Role::All, router, Some(coordinator.tls()), coordinator.setup_code())?;
-    Ok(running.at_end(async move { coordinator.close().await }))
+    let doors = Doors { tls: Some(coordinator.tls()), lanes: Some(endpoint.clone()) };
+    let running = Running::begin(&config, Role::All, router, doors, coordinator.setup_code())?;
+    let state = &config.homes.state;
+    let links = links::begin(state, &config.device_name, key, (agent, endpoint), &offers)?;
+    Ok(running.with_links(links).at_end(async move { coordinator.close().await }))
 }

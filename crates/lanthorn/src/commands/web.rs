@@ -5,7 +5,7 @@ use axum::Router;
 use axum::routing::any_service;
 use tower::service_fn;
 
-use super::role::{Role, Running};
+use super::role::{Doors, Role, Running};
 use crate::config::{self, Config};
 use crate::forwarded::{ForwardKey, Forwarder};
 
@@ -21,5 +21,5 @@ pub async fn run(config: Config) -> Result<Running> {
     let names = config.settings.names.as_deref().unwrap_or_default();
     let state = config.homes.state.clone();
     let tls = coordinator::page_tls(state, &config::host_name(), names, config.own_certificate()).await?;
-    Running::begin(&config, Role::Web, router, Some(tls), None)
+    Running::begin(&config, Role::Web, router, Doors { tls: Some(tls), lanes: None }, None)
 }

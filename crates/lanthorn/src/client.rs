@@ -1,0 +1,352 @@
+//! A coordinator as programs ask it: JSON over HTTPS, its authority pinned. Knows addresses and TLS, no command.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::{self, Client as Pool};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use proto::{ApiError, ErrorCode};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::config::Role;
+
+/// How long the connection and its handshake may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take that is read whole.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest answer that is read whole.
+const MAX_ANSWER_BYTES: usize = 32 << 20;
+/// How long an unused connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where a coordinator is: host and port, as they stand in an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    host: String,
+    port: u16,
+}
+
+impl Address {
+    /// Reads what somebody typed: `attic`, `192.168.1.7:7000`, `http://attic:7000/anything`. The way is encrypted
+    /// whatever stands in front: one port answers both.
+    pub fn parse(typed: &str) -> Result<Self> {
+        let (rest, default_port) = match typed.split_once("://") {
+            Some(("https", rest)) => (rest, 443),
+            Some(("http", rest)) => (rest, 80),
+            Some((scheme, _)) => bail!("{scheme}:// is no address of a coordinator"),
+            None => (typed, Role::Coordinator.default_port()),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let authority: http::uri::Authority =
+            authority.parse().with_context(|| format!("{typed:?} is no address"))?;
+        ensure!(!authority.as_str().contains('@'), "an address of a coordinator names nobody");
+        let host = authority.host().to_owned();
+        ensure!(!host.is_empty(), "{typed:?} names no machine");
+        let port = match authority.port_u16() {
+            None if authority.as_str().len() > host.len() => bail!("{typed:?} names no port that there is"),
+            port => port.unwrap_or(default_port),
+        };
+        Ok(Self { host, port })
+    }
+
+    /// As it stands in a `Host` header.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// As an address to open.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.authority())
+    }
+
+    fn name(&self) -> io::Result<ServerName<'static>> {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        ServerName::try_from(bare).map_err(io::Error::other)
+    }
+
+    fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+}
+
+/// What has to stand behind a coordinator's certificate.
+#[derive(Clone, Debug)]
+pub enum Trusted<'a> {
+    /// Nothing yet: people compare words before anything that is said counts.
+    AnyoneYet,
+    /// This authority (PEM).
+    Authority(&'a str),
+}
+
+/// Connects to one coordinator.
+#[derive(Clone)]
+pub struct Connector {
+    address: Address,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    /// Connections to this address, which has to prove itself so.
+    pub fn new(address: Address, trusted: &Trusted<'_>) -> Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let mut config = match trusted {
+            Trusted::AnyoneYet => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyoneYet(provider)))
+                .with_no_client_auth(),
+            Trusted::Authority(pem) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                    roots.add(certificate.context("the coordinator's authority is no certificate")?)?;
+                }
+                builder.with_root_certificates(roots).with_no_client_auth()
+            }
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { address, tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// Where it connects to.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A connection on which the coordinator has proved itself.
+    pub async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, async {
+            let stream = TcpStream::connect((self.address.bare_host(), self.address.port)).await?;
+            stream.set_nodelay(true)?;
+            self.tls.connect(self.address.name()?, stream).await
+        });
+        opened.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+/// A coordinator's answer that is a refusal. The exit code is that of its code.
+#[derive(Debug)]
+pub struct Refused(pub ApiError);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.0.message, self.0.hint)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A coordinator.
+#[derive(Clone)]
+pub struct Client {
+    address: Address,
+    token: Option<HeaderValue>,
+    pool: Pool<tower::util::BoxCloneSyncService<http::Uri, TokioIo<Secured>, io::Error>, Full<Bytes>>,
+}
+
+impl Client {
+    /// Asks through these connections.
+    pub fn new(connector: &Connector) -> Self {
+        let connect = connector.clone();
+        let service = tower::service_fn(move |_: http::Uri| {
+            let connect = connect.clone();
+            async move { connect.connect().await.map(|stream| TokioIo::new(Secured(stream))) }
+        });
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(tower::util::BoxCloneSyncService::new(service));
+        Self { address: connector.address.clone(), token: None, pool }
+    }
+
+    /// The same coordinator, asked with an access token.
+    #[allow(dead_code, reason = "for commands that ask as this machine")]
+    pub fn with_token(mut self, token: &str) -> Result<Self> {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
+        value.set_sensitive(true);
+        self.token = Some(value);
+        Ok(self)
+    }
+
+    /// `GET`s JSON.
+    #[allow(dead_code, reason = "for commands that ask as this machine")]
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.exchange(Method::GET, path, Bytes::new()).await
+    }
+
+    /// `POST`s JSON and reads JSON.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.exchange(Method::POST, path, serde_json::to_vec(body)?.into()).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T> {
+        let request = Request::builder().method(method).uri(path).body(Full::new(body))?;
+        let whole = async {
+            let answer = self.send(request).await?;
+            let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| anyhow::anyhow!(error)).context("the answer broke off")?;
+            Ok(body.to_bytes())
+        };
+        let body: Result<Bytes> =
+            tokio::time::timeout(ANSWER_TIMEOUT, whole).await.context("the coordinator does not answer")?;
+        serde_json::from_slice(&body?).context("what answers is no coordinator of this version")
+    }
+
+    /// Sends a request; its address is a path. An answer that is a refusal is an error ([`Refused`]).
+    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let url = format!("http://{}{path}", self.address.authority());
+        *request.uri_mut() = url.parse()?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::try_from(self.address.authority())?);
+        headers.insert(ORIGIN, HeaderValue::try_from(self.address.url())?);
+        headers.insert("x-lanthorn", HeaderValue::from_static("1"));
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        if let Some(token) = &self.token {
+            headers.insert(http::header::AUTHORIZATION, token.clone());
+        }
+        let answer = self.pool.request(request).await.map_err(|error| self.unreachable(error))?;
+        if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer).await) }
+    }
+
+    fn unreachable(&self, error: legacy::Error) -> anyhow::Error {
+        let cause = std::error::Error::source(&error).map(|cause| root(cause).to_string());
+        let cause = cause.unwrap_or_else(|| error.to_string());
+        anyhow::anyhow!("{} cannot be reached: {cause}", self.address.authority())
+    }
+}
+
+fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root
+}
+
+async fn refusal(answer: Response<Incoming>) -> anyhow::Error {
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+    let error = body.ok().and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
+    let error = error.unwrap_or_else(|| {
+        let message = format!("What answers is no coordinator of this version ({status}).");
+        ApiError::new(ErrorCode::BadRequest, message, "Look at the address.")
+    });
+    Refused(error).into()
+}
+
+/// An encrypted connection, as hyper's pool takes it.
+pub struct Secured(TlsStream<TcpStream>);
+
+impl Connection for Secured {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Secured {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Secured {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Takes any certificate whose key is proved. Only for what people compare afterwards.
+#[derive(Debug)]
+struct AnyoneYet(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyoneYet {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_as_people_write_it() {
+        for (typed, authority) in [
+            ("attic", "attic:7000"),
+            ("attic:7010", "attic:7010"),
+            ("192.168.1.7", "192.168.1.7:7000"),
+            ("[fe80::1]:7001", "[fe80::1]:7001"),
+            ("http://attic:7000", "attic:7000"),
+            ("http://attic:7000/setup?x#y", "attic:7000"),
+            ("https://files.example.org", "files.example.org:443"),
+            ("https://attic:7000/invite#SECRET", "attic:7000"),
+        ] {
+            assert_eq!(Address::parse(typed).unwrap().authority(), authority, "{typed}");
+        }
+        for typed in ["", "ftp://attic", "https://", "user@attic", "at tic", "attic:70000"] {
+            assert!(Address::parse(typed).is_err(), "{typed}");
+        }
+        assert_eq!(Address::parse("[::1]:1").unwrap().name().unwrap(), ServerName::try_from("::1").unwrap());
+    }
+}

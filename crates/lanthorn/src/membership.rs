@@ -1,0 +1,179 @@
+//! The coordinators this machine has joined: what it pins of each, kept in a private file of the state folder, which a
+//! running Lanthorn watches.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use agent::control::{self, Dial};
+use anyhow::{Context, Result};
+use coordinator::keyfile;
+use futures_util::future::{BoxFuture, FutureExt, select_ok};
+use peer::Stream;
+use proto::api::pairing::CoordinatorKeys;
+use proto::ticket::PublicKey;
+use proto::{DeviceId, PrincipalId};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use crate::client::{Address, Connector, Trusted};
+use crate::watched;
+
+/// The file in the state folder.
+const FILE: &str = "memberships.json";
+
+/// A coordinator that this machine has joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The coordinator, pinned.
+    pub coordinator: CoordinatorKeys,
+    /// Whose machine this is there.
+    pub principal_id: PrincipalId,
+    /// What they are called.
+    pub display_name: String,
+    /// This machine, as it is known there.
+    pub client_device_id: DeviceId,
+    /// When it was joined.
+    #[serde(with = "time::serde::rfc3339")]
+    pub joined: OffsetDateTime,
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memberships {
+    /// In the order of joining.
+    pub memberships: Vec<Membership>,
+}
+
+impl Memberships {
+    /// What this machine has joined; nothing before it first did.
+    pub fn read(state: &Path) -> Result<Self> {
+        match keyfile::read(&state.join(FILE))? {
+            Some(bytes) => serde_json::from_slice(bytes.expose()).context("memberships.json has a mistake"),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Keeps them.
+    pub fn write(&self, state: &Path) -> Result<()> {
+        keyfile::write(&state.join(FILE), &serde_json::to_vec_pretty(self)?)?;
+        Ok(())
+    }
+
+    /// Adds one. An earlier membership of the same coordinator gives way.
+    pub fn add(&mut self, new: Membership) {
+        let same = |old: &Membership| {
+            let keys = &old.coordinator.ticket_keys;
+            keys.iter().any(|key| new.coordinator.ticket_keys.contains(key))
+        };
+        self.memberships.retain(|old| !same(old));
+        self.memberships.push(new);
+    }
+
+    /// Follows the file.
+    pub fn watch(state: &Path) -> Result<watch::Receiver<Self>> {
+        watched::follow(&state.join(FILE), Self::read(state)?, {
+            let state = state.to_owned();
+            move || Self::read(&state)
+        })
+    }
+
+    /// As the links take them. One that cannot be used is left out and said.
+    pub fn for_links(&self) -> Vec<control::Membership> {
+        let links = self.memberships.iter().map(|membership| {
+            membership.link().with_context(|| format!("cannot reach {}", membership.coordinator.name))
+        });
+        let usable = links.inspect(|link| {
+            if let Err(error) = link {
+                tracing::warn!(error = format!("{error:#}"), "a membership is of no use; pair again");
+            }
+        });
+        usable.flatten().collect()
+    }
+}
+
+impl Membership {
+    /// The ways to the coordinator, likeliest first.
+    pub fn connectors(&self) -> Result<Vec<Connector>> {
+        let authority = self.coordinator.authority.as_deref().context("its authority is not known")?;
+        let ways = self.coordinator.urls.iter();
+        let ways = ways.map(|url| Connector::new(Address::parse(url)?, &Trusted::Authority(authority)));
+        ways.collect()
+    }
+
+    fn link(&self) -> Result<control::Membership> {
+        let ways = self.connectors()?;
+        let host = ways.first().context("it has no address")?.address().authority();
+        let keys = self.coordinator.ticket_keys.iter();
+        let keys = keys.map(|text| proto::base64url::decode_exactly(text).map(PublicKey::from_bytes));
+        Ok(control::Membership {
+            coordinator: self.coordinator.id.clone(),
+            name: self.coordinator.name.clone(),
+            ticket_keys: keys.collect::<Option<_>>().context("its keys are none")?,
+            dial: Arc::new(Ways { ways, host }),
+        })
+    }
+}
+
+/// The ways to one coordinator: whichever answers first is taken.
+struct Ways {
+    ways: Vec<Connector>,
+    host: String,
+}
+
+impl Dial for Ways {
+    fn dial(&self) -> BoxFuture<'static, io::Result<Stream>> {
+        let ways: Vec<_> = self.ways.iter().cloned().map(|way| dial(way).boxed()).collect();
+        async move { select_ok(ways).await.map(|(stream, _)| stream) }.boxed()
+    }
+
+    fn host(&self) -> String {
+        self.host.clone()
+    }
+}
+
+async fn dial(way: Connector) -> io::Result<Stream> {
+    Ok(Box::new(way.connect().await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn membership(key: &str, name: &str) -> Membership {
+        Membership {
+            coordinator: CoordinatorKeys {
+                id: key.into(),
+                name: name.into(),
+                ticket_keys: vec![key.into()],
+                authority: None,
+                urls: Vec::new(),
+            },
+            principal_id: PrincipalId::generate(),
+            display_name: "Ada".into(),
+            client_device_id: DeviceId::from_public_key([1; 32]),
+            joined: OffsetDateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn memberships_are_kept_privately_and_one_for_each_coordinator() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(Memberships::read(home.path()).unwrap(), Memberships::default());
+        let mut all = Memberships::default();
+        for (key, name) in [("a", "Attic"), ("b", "Barn"), ("a", "Attic again")] {
+            all.add(membership(key, name));
+        }
+        all.write(home.path()).unwrap();
+        let read = Memberships::read(home.path()).unwrap();
+        let names: Vec<_> = read.memberships.iter().map(|m| m.coordinator.name.as_str()).collect();
+        assert_eq!(names, ["Barn", "Attic again"]);
+        assert_eq!(read, all);
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(home.path().join(FILE)).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(read.for_links().is_empty(), "without an authority and an address there is no way");
+    }
+}
