@@ -10,6 +10,7 @@
 )]
 
 mod config;
+mod devices;
 mod files;
 mod first_run;
 mod ports;

@@ -226,6 +226,22 @@ impl Browser {
         let (device, id) = (share["device_id"].as_str().unwrap(), share["id"].as_str().unwrap());
         format!("/api/v1/devices/{device}/shares/{id}")
     }
+
+    /// The addresses of the device APIs of every share that is on another machine.
+    pub fn shares_elsewhere(&mut self) -> Vec<String> {
+        let devices = self.get("/api/v1/catalog/devices").expect_status(200).json();
+        let devices = devices["devices"].as_array().unwrap();
+        let own = devices.iter().find(|device| device["local"] == true).unwrap()["id"].clone();
+        let shares = self.get("/api/v1/catalog/shares").expect_status(200).json();
+        let shares = shares["shares"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        shares
+            .filter(|share| share["device_id"] != own)
+            .map(|share| {
+                format!("/api/v1/devices/{}/shares/{}", text(&share["device_id"]), text(&share["id"]))
+            })
+            .collect()
+    }
 }
 
 impl Answer {
@@ -234,6 +250,74 @@ impl Answer {
     pub fn expect_status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         self
+    }
+}
+
+/// A machine that waits to be let in: `lanthorn pair`, and what it printed.
+pub struct Joining {
+    child: Child,
+    code: String,
+    words: Vec<String>,
+    rest: BufReader<std::process::ChildStdout>,
+}
+
+impl Joining {
+    /// Has the machine ask the coordinator to let it in.
+    pub fn begin(machine: &World, coordinator: &Server) -> Self {
+        let address = format!("127.0.0.1:{}", coordinator.port);
+        let mut child = machine.lanthorn(["pair", &address]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut rest = BufReader::new(child.stdout.take().unwrap());
+        let mut printed = String::new();
+        while !printed.contains("Ctrl-C") {
+            assert_ne!(rest.read_line(&mut printed).unwrap(), 0, "it gave up: {printed}");
+        }
+        let after = |label: &str| {
+            let line = printed.lines().find_map(|line| line.trim().strip_prefix(label)).unwrap();
+            line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        Self { child, code: after("Code").concat(), words: after("Words"), rest }
+    }
+
+    /// The owner types the code, compares the words and confirms; the machine says that it is in.
+    pub fn confirm(mut self, owner: &mut Browser) {
+        let look = json!({ "pairing_code": self.code });
+        let waiting = owner.post("/api/v1/pairing/look", look).expect_status(200).json();
+        assert_eq!(waiting["words"], json!(self.words), "the words of both screens");
+        let id = &waiting["pending_pairing_id"];
+        let confirm = json!({ "pairing_code": self.code, "pending_pairing_id": id });
+        owner.post("/api/v1/pairing/confirm", confirm).expect_status(200);
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut self.rest, &mut said).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{said}");
+        assert!(said.contains("has joined"), "{said}");
+    }
+
+    /// Somebody presses Ctrl-C.
+    pub fn cancel(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        assert!(!self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        // Gone already where it was let in.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks again and again until there is an answer; gives up long after there should have been one.
+#[track_caller]
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let asked = std::time::Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(asked.elapsed().as_secs() < 20, "not in 20 seconds: {what}");
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
     }
 }
 
