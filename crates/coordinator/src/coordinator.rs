@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use peer::Endpoint;
+use proto::api::events::Happening;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
 use proto::wire::link::Revoked;
-use proto::{DeviceId, SessionId, ShareId};
+use proto::{DeviceId, SessionId};
 use rustls::ServerConfig;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
-use crate::access::{Caller, Client, Running, TicketDesk};
+use crate::access::{Caller, Client, Rights, Running, TicketDesk};
+use crate::audit::Audit;
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
-use crate::clock::Clock;
+use crate::catalog::LastTold;
+use crate::clock::{Clock, to_ms};
+use crate::events::Events;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
 use crate::guests;
@@ -31,6 +36,8 @@ use crate::store::{Store, StoreError};
 /// How often it is looked who has fallen silent.
 const SWEEP_PERIOD: Duration = Duration::from_secs(3);
 
+/// How often rights are looked at whose time may be over.
+const EXPIRY_PERIOD: Duration = Duration::from_secs(1);
 /// How often sessions are tidied, and addresses and certificates looked at.
 const TIDY_PERIOD: Duration = Duration::from_secs(60);
 
@@ -89,7 +96,12 @@ pub(crate) struct Rooms {
     pub(crate) settings: CurrentSettings,
     pub(crate) identity: Identity,
     pub(crate) tickets: TicketDesk,
+    pub(crate) rights: Rights,
     pub(crate) running: Running,
+    pub(crate) audit: Audit,
+    pub(crate) events: Arc<Events>,
+    /// What each person was last seen to have.
+    pub(crate) told: LastTold,
     pub(crate) gateway: Gateway,
     /// The other machines, as they are now.
     pub(crate) registry: Registry,
@@ -138,7 +150,11 @@ impl Coordinator {
             settings: CurrentSettings::new(config.settings, settings_store),
             identity,
             tickets: TicketDesk::new(opened.ticket_key, Arc::clone(&clock)),
+            rights: Rights::open(store.clone()).await?,
             running: Running::default(),
+            audit: Audit::open(store.clone(), Arc::clone(&clock), &opened.server_key).await?,
+            events: Arc::new(Events::new(Arc::clone(&clock))),
+            told: LastTold::default(),
             gateway: Gateway::new(config.device),
             registry: Registry::open(store.clone(), Arc::clone(&clock), config.device).await?,
             greetings: Greetings::default(),
@@ -152,11 +168,13 @@ impl Coordinator {
             clock,
             store,
         });
+        rooms.rights_moved();
         let tidying = tokio::spawn(tidy_forever(Arc::downgrade(&rooms)));
         let sweeping = tokio::spawn(sweep_forever(Arc::downgrade(&rooms)));
         let telling = tokio::spawn(guests::keep_told(Arc::downgrade(&rooms)));
-        *rooms.tasks.lock() =
-            [tidying, sweeping, telling].iter().map(tokio::task::JoinHandle::abort_handle).collect();
+        let watching = tokio::spawn(watch_rights(Arc::downgrade(&rooms)));
+        let beside = [tidying, sweeping, telling, watching];
+        *rooms.tasks.lock() = beside.iter().map(tokio::task::JoinHandle::abort_handle).collect();
         Ok(Self { rooms })
     }
 
@@ -209,8 +227,10 @@ impl Coordinator {
     /// Writes down what is only known by heart, and closes the database. The last call.
     pub async fn close(&self) {
         self.rooms.end_tasks();
+        self.rooms.events.close().await;
         self.rooms.tidy().await;
         self.rooms.registry.save().await;
+        self.rooms.audit.close().await;
         self.rooms.store.close().await;
     }
 
@@ -241,10 +261,11 @@ impl Rooms {
             Revoked::Device { id } => self.identity.revoke_device(*id).await?,
             Revoked::Principal { id } => match self.identity.revoke_principal(*id).await? {
                 Some(ended) => {
+                    self.rights.forget_person(*id).await?;
                     self.sessions_ended(&ended.sessions);
                     for id in ended.devices {
                         self.has_ended(Revoked::Device { id });
-                        self.registry.remove(id).await?;
+                        self.forget_machine(id).await?;
                     }
                     true
                 }
@@ -257,7 +278,10 @@ impl Rooms {
             self.has_ended(what.clone());
         }
         if let Revoked::Device { id } = what {
-            self.registry.remove(id).await?;
+            self.forget_machine(id).await?;
+        }
+        if found {
+            self.rights_moved();
         }
         Ok(found)
     }
@@ -267,6 +291,7 @@ impl Rooms {
         let end_client = |client| {
             self.tickets.forget_client(client);
             self.running.end_client(client);
+            self.events.end_client(client);
         };
         match &what {
             Revoked::Session { id } => end_client(Client::Session(*id)),
@@ -278,6 +303,7 @@ impl Rooms {
             Revoked::Principal { id } => {
                 self.tickets.forget_principal(*id, None);
                 self.running.end_principal(*id);
+                self.events.end_principal(*id);
             }
             Revoked::Grant { principal, share } => {
                 self.tickets.forget_principal(*principal, Some(*share));
@@ -291,11 +317,6 @@ impl Rooms {
         let _ = self.revoked.send(what);
     }
 
-    /// True for a share of this machine, or of another that was on offer once.
-    pub(crate) fn knows_share(&self, id: ShareId) -> bool {
-        self.shares.borrow().iter().any(|share| share.id == id) || self.registry.device_of(id).is_some()
-    }
-
     /// True while whatever somebody asks with has not ended.
     pub(crate) fn still_lives(&self, caller: &Caller) -> bool {
         let holder = match caller.client {
@@ -303,6 +324,14 @@ impl Rooms {
             Client::Device(id) => self.identity.devices().owner_of(id),
         };
         holder == Some(caller.principal)
+    }
+
+    /// Forgets what a machine offered that has been shown out, with the rights on it.
+    async fn forget_machine(&self, device: DeviceId) -> Result<(), StoreError> {
+        for share in self.store.remote_shares().await?.into_iter().filter(|share| share.device == device) {
+            self.rights.forget_share(share.id).await?;
+        }
+        self.registry.remove(device).await
     }
 
     /// Whether this machine may keep a link here.
@@ -317,6 +346,7 @@ impl Rooms {
 
     /// What is done once a minute.
     pub(crate) async fn tidy(&self) {
+        self.events.tidy();
         self.identity.sessions().used(&self.running.in_use());
         match self.identity.tidy(self.idle()).await {
             Ok(ended) => self.sessions_ended(&ended),
@@ -380,4 +410,43 @@ fn open_ticket_key(path: &Path) -> Result<SigningKey, KeyFileError> {
     let key = SigningKey::generate().map_err(content)?;
     keyfile::write(path, key.as_bytes())?;
     Ok(key)
+}
+
+/// Ends what rights allowed when their time is over, and follows what changes at the machines. Ends by itself when the
+/// rooms are gone.
+async fn watch_rights(rooms: Weak<Rooms>) {
+    let Some(begun) = rooms.upgrade() else { return };
+    let (mut devices, mut shares) = (begun.identity.devices().changes(), begun.shares.subscribe());
+    let mut machines = begun.registry.changes();
+    let mut looked_ms = to_ms(begun.clock.wall());
+    drop(begun);
+    loop {
+        let changed = tokio::select! {
+            changed = devices.changed() => changed.is_ok(),
+            changed = shares.changed() => changed.is_ok(),
+            happened = machines.recv() => match (happened, rooms.upgrade()) {
+                (Ok(what), Some(rooms)) => heard_of_machines(&rooms, &what),
+                (Err(RecvError::Lagged(_)), _) => true,
+                _ => return,
+            },
+            () = tokio::time::sleep(EXPIRY_PERIOD) => false,
+        };
+        let Some(rooms) = rooms.upgrade() else { return };
+        let now_ms = to_ms(rooms.clock.wall());
+        if changed || rooms.rights.any_ended_within(looked_ms, now_ms) {
+            rooms.rights_moved();
+        }
+        looked_ms = now_ms;
+    }
+}
+
+/// Passes on what happened to other machines; true if somebody's rights may look different after it.
+fn heard_of_machines(rooms: &Rooms, what: &Happening) -> bool {
+    match what {
+        Happening::DeviceOnline { .. } | Happening::DeviceOffline { .. } => {
+            rooms.tell(what);
+            false
+        }
+        _ => true,
+    }
 }

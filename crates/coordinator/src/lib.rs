@@ -6,9 +6,12 @@
 //! `authority` makes the machine's own certificates; `folders` lists folder names for the setup page.
 
 mod access;
+mod audit;
 mod authority;
+mod catalog;
 mod clock;
 mod coordinator;
+mod events;
 mod folders;
 mod gateway;
 mod guests;

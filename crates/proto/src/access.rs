@@ -32,6 +32,25 @@ impl Permission {
     const fn bit(self) -> u8 {
         1 << self as u8
     }
+
+    /// The permission's word, as on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Download => "download",
+            Self::Write => "write",
+            Self::RequestSend => "request_send",
+            Self::AcceptIncoming => "accept_incoming",
+            Self::ManageShare => "manage_share",
+        }
+    }
+
+    /// The permission of this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|permission| permission.as_str() == word)
+    }
 }
 
 /// A set of permissions. On the wire it is a sorted list of words.
@@ -43,15 +62,37 @@ impl Permissions {
     pub const NONE: Self = Self(0);
 
     /// What the owner of a device has on its shares.
+    pub const ALL: Self = Self((1 << Permission::ALL.len()) - 1);
+
+    /// What the owner of a device has on its shares.
     #[must_use]
-    pub fn all() -> Self {
-        Permission::ALL.into_iter().collect()
+    pub const fn all() -> Self {
+        Self::ALL
     }
 
     /// What a session may do that began on a connection others can read: look and copy, not change.
     #[must_use]
     pub fn without_privacy() -> Self {
         [Permission::Read, Permission::Download].into_iter().collect()
+    }
+
+    /// What everybody gets who is let in to look around: look and save copies.
+    #[must_use]
+    pub fn for_everyone() -> Self {
+        [Permission::Read, Permission::Download].into_iter().collect()
+    }
+
+    /// What can be done with a share into which nothing can be written.
+    #[must_use]
+    pub fn without_writing(self) -> Self {
+        let writing = [Permission::Write, Permission::RequestSend, Permission::AcceptIncoming];
+        self.iter().filter(|permission| !writing.contains(permission)).collect()
+    }
+
+    /// True if nothing is in the set.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// True if the permission is in the set.
@@ -113,6 +154,25 @@ mod tests {
         assert_eq!(text, r#"["read","download"]"#);
         assert_eq!(serde_json::from_str::<Permissions>(&text).unwrap(), set);
         assert!(!set.allows(Permission::Write));
+        assert_eq!(Permissions::ALL, Permission::ALL.into_iter().collect());
         assert_eq!(set.intersection(Permissions::NONE), Permissions::NONE);
+    }
+
+    #[test]
+    fn a_word_is_the_same_in_code_and_on_the_wire() {
+        for permission in Permission::ALL {
+            assert_eq!(serde_json::to_value(permission).unwrap(), permission.as_str());
+            assert_eq!(Permission::from_word(permission.as_str()), Some(permission));
+        }
+        assert_eq!(Permission::from_word("all"), None);
+    }
+
+    #[test]
+    fn nothing_is_written_where_nothing_can_be() {
+        let left = Permissions::all().without_writing();
+        assert_eq!(
+            left,
+            [Permission::Read, Permission::Download, Permission::ManageShare].into_iter().collect()
+        );
     }
 }

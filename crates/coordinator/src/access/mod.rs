@@ -1,6 +1,7 @@
 //! Who may do what. [`authorize`] is the only maker of a [`Grant`], and the gateway takes nothing less.
 //! Knows no HTTP and no store: callers bring the caller and the share.
 
+pub(crate) mod grants;
 mod running;
 mod tickets;
 
@@ -9,6 +10,7 @@ use std::fmt;
 use proto::api::auth::Privacy;
 use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId};
 
+pub(crate) use grants::{Held, Rights};
 pub(crate) use running::Running;
 pub(crate) use tickets::TicketDesk;
 
@@ -60,11 +62,38 @@ impl Caller {
         self.privacy == Privacy::Open
     }
 
-    /// What the caller may do with a share of the owner's. Nobody else has any right yet.
-    pub(crate) fn permissions(&self) -> Permissions {
-        let held = if self.is_owner() { Permissions::all() } else { Permissions::NONE };
-        if self.read_only() { held.intersection(Permissions::without_privacy()) } else { held }
+    /// What is left of a right on the connection on which the caller asks.
+    pub(crate) fn limit(&self, held: Held) -> Held {
+        let all = held.permissions;
+        let permissions =
+            if self.read_only() { all.intersection(Permissions::without_privacy()) } else { all };
+        Held { permissions, ..held }
     }
+}
+
+/// Where a share is, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) device: DeviceId,
+    /// Whose device it is.
+    pub(crate) owner: PrincipalId,
+    /// False if only its owner sees the device.
+    pub(crate) visible: bool,
+    /// True if nothing can be written there, whatever a grant says.
+    pub(crate) read_only: bool,
+}
+
+/// What somebody may do with a share, on a private connection: the one place where this is decided.
+/// `coordinator` is the owner of this coordinator, `granted` what the rights given to the person add up to.
+pub(crate) fn effective(person: PrincipalId, coordinator: PrincipalId, place: &Place, granted: Held) -> Held {
+    let held = match () {
+        () if person == place.owner => Held::ALL,
+        () if !place.visible => Held::default(),
+        () if person == coordinator => Held::ALL,
+        () => granted,
+    };
+    let permissions = if place.read_only { held.permissions.without_writing() } else { held.permissions };
+    Held { permissions, ..held }
 }
 
 /// What was allowed: the right to one request to one device.
@@ -74,11 +103,18 @@ pub(crate) struct Grant {
     principal: PrincipalId,
     client: Client,
     resource: Option<(ShareId, Permissions)>,
+    /// When the right ends, if it does by itself: no ticket lives longer.
+    until_ms: Option<i64>,
 }
 
 impl Grant {
     pub(crate) const fn device(&self) -> DeviceId {
         self.device
+    }
+
+    /// What may be done with which share, if the request is about one.
+    pub(crate) const fn resource(&self) -> Option<(ShareId, Permissions)> {
+        self.resource
     }
 
     /// The share that may be used, if the request is about one.
@@ -96,55 +132,126 @@ pub(crate) enum Denied {
     Lacks(Permission),
 }
 
-/// Decides whether the caller may do this with the share.
+/// Decides whether the caller may do this with the share, of which they hold by rights given to them what `granted`
+/// says.
 pub(crate) fn authorize(
     caller: &Caller,
-    device: DeviceId,
+    place: &Place,
     share: ShareId,
+    granted: Held,
     permission: Permission,
 ) -> Result<Grant, Denied> {
-    let held = caller.permissions();
-    if held == Permissions::NONE {
+    let held = caller.limit(effective(caller.principal, caller.owner, place, granted));
+    if held.permissions.is_empty() {
         return Err(Denied::Unknown);
     }
-    if !held.allows(permission) {
+    if !held.permissions.allows(permission) {
         return Err(Denied::Lacks(permission));
     }
     // The ticket allows no more than the request needs; looking goes with copying.
     let needed = [Permission::Read, permission].into_iter().collect();
-    let resource = Some((share, held.intersection(needed)));
-    Ok(Grant { device, principal: caller.principal, client: caller.client, resource })
+    let resource = Some((share, held.permissions.intersection(needed)));
+    let (principal, client) = (caller.principal, caller.client);
+    Ok(Grant { device: place.device, principal, client, resource, until_ms: held.until_ms })
 }
 
-/// The right to ask a device what it is: everybody who is signed in has it.
+/// The right to ask a device what it is: everybody who sees it has it.
 pub(crate) const fn authorize_device(caller: &Caller, device: DeviceId) -> Grant {
-    Grant { device, principal: caller.principal, client: caller.client, resource: None }
+    Grant { device, principal: caller.principal, client: caller.client, resource: None, until_ms: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Everybody a device can have to do with.
+    struct Cast {
+        coordinator: PrincipalId,
+        owner: PrincipalId,
+        member: PrincipalId,
+    }
+
+    fn cast() -> Cast {
+        let [coordinator, owner, member] = std::array::from_fn(|_| PrincipalId::generate());
+        Cast { coordinator, owner, member }
+    }
+
+    fn caller(principal: PrincipalId, cast: &Cast, privacy: Privacy) -> Caller {
+        let client = Client::Session(SessionId::generate());
+        Caller { principal, client, privacy, owner: cast.coordinator, browser_id: None }
+    }
+
+    fn words(permissions: Permissions) -> String {
+        permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
-    fn the_owner_may_all_on_a_private_way_and_look_and_copy_on_an_open_one() {
-        let owner = PrincipalId::generate();
-        let device = DeviceId::from_public_key([1; 32]);
-        let caller = |principal, privacy| Caller {
-            principal,
-            client: Client::Session(SessionId::generate()),
-            privacy,
-            owner,
-            browser_id: None,
-        };
-        for permission in Permission::ALL {
-            let ask = |caller: Caller| authorize(&caller, device, ShareId::generate(), permission).map(drop);
-            assert_eq!(ask(caller(owner, Privacy::Private)), Ok(()));
-            assert_eq!(ask(caller(owner, Privacy::Local)), Ok(()));
-            let looks = matches!(permission, Permission::Read | Permission::Download);
-            let expected = if looks { Ok(()) } else { Err(Denied::Lacks(permission)) };
-            assert_eq!(ask(caller(owner, Privacy::Open)), expected);
-            let stranger = caller(PrincipalId::generate(), Privacy::Private);
-            assert_eq!(ask(stranger), Err(Denied::Unknown));
+    fn who_may_what() {
+        const ALL: &str = "read download write request_send accept_incoming manage_share";
+        const UNWRITABLE: &str = "read download manage_share";
+        let cast = cast();
+        let granted: Permissions = [Permission::Read, Permission::Write].into_iter().collect();
+        // For each kind of device what its owner, the coordinator's owner, a member with a grant and one without hold.
+        for (visible, read_only, expected) in [
+            (true, false, [ALL, ALL, "read write", ""]),
+            (true, true, [UNWRITABLE, UNWRITABLE, "read", ""]),
+            (false, false, [ALL, "", "", ""]),
+            (false, true, [UNWRITABLE, "", "", ""]),
+        ] {
+            let place =
+                Place { device: DeviceId::from_public_key([1; 32]), owner: cast.owner, visible, read_only };
+            let grant = Held { permissions: granted, until_ms: Some(9) };
+            let people = [
+                (cast.owner, Held::default()),
+                (cast.coordinator, grant),
+                (cast.member, grant),
+                (cast.member, Held::default()),
+            ];
+            for ((person, granted), expected) in people.into_iter().zip(expected) {
+                let held = effective(person, cast.coordinator, &place, granted);
+                assert_eq!(words(held.permissions), expected, "visible {visible}, read-only {read_only}");
+                let expires = person == cast.member && visible && granted.until_ms.is_some();
+                assert_eq!(held.until_ms, expires.then_some(9), "an owner's right does not end");
+                for privacy in [Privacy::Local, Privacy::Private, Privacy::Open] {
+                    let caller = caller(person, &cast, privacy);
+                    for permission in Permission::ALL {
+                        let answer = authorize(&caller, &place, ShareId::generate(), granted, permission);
+                        let looks = matches!(permission, Permission::Read | Permission::Download);
+                        let left = held.permissions.iter().any(|p| {
+                            privacy != Privacy::Open || matches!(p, Permission::Read | Permission::Download)
+                        });
+                        let may = held.permissions.allows(permission) && (privacy != Privacy::Open || looks);
+                        match answer.map(|grant| grant.resource) {
+                            Ok(Some((_, ticket))) => {
+                                assert!(may, "{permission:?} {privacy:?}");
+                                assert!(ticket.allows(permission));
+                                let most: Permissions = [Permission::Read, permission].into_iter().collect();
+                                assert_eq!(ticket.union(most), most, "no more than the request needs");
+                                assert_eq!(
+                                    ticket.union(held.permissions),
+                                    held.permissions,
+                                    "no more than is held"
+                                );
+                            }
+                            Err(denied) if left => assert!(!may && denied == Denied::Lacks(permission)),
+                            Err(denied) => assert!(!may && denied == Denied::Unknown),
+                            Ok(None) => panic!("a share was asked for"),
+                        }
+                    }
+                }
+            }
         }
+    }
+
+    #[test]
+    fn what_was_allowed_ends_with_the_right() {
+        let cast = cast();
+        let device = DeviceId::from_public_key([1; 32]);
+        let place = Place { device, owner: cast.owner, visible: true, read_only: false };
+        let granted = Held { permissions: Permissions::for_everyone(), until_ms: Some(77) };
+        let share = ShareId::generate();
+        let member = caller(cast.member, &cast, Privacy::Private);
+        let grant = authorize(&member, &place, share, granted, Permission::Download).unwrap();
+        assert_eq!((grant.until_ms, grant.device(), grant.share()), (Some(77), device, Some(share)));
     }
 }

@@ -164,6 +164,7 @@ mod tests {
             principal: PrincipalId::generate(),
             client: Client::Session(SessionId::generate()),
             resource: Some((ShareId::generate(), Permissions::all())),
+            until_ms: None,
         }
     }
 

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Client, Grant};
-use crate::clock::Clock;
+use crate::clock::{Clock, from_ms};
 
 /// Tickets remembered at most; beyond that the cache begins anew.
 const CAPACITY: usize = 4096;
@@ -54,14 +54,17 @@ impl TicketDesk {
         let Some((share, permissions)) = grant.resource else { return Ok(None) };
         let key = (grant.principal, grant.client, grant.device, share, permissions);
         let now = self.clock.wall();
+        // No ticket outlives the right.
+        let end = grant.until_ms.map_or(now + READ_LIFETIME, |until| from_ms(until).min(now + READ_LIFETIME));
         if let Some((bearer, expires)) = self.fresh.lock().get(&key) {
             let left = *expires - now;
-            // More than the whole life left means that the clock was set back: make a new one.
-            if left > READ_LIFETIME / 2 && left <= READ_LIFETIME {
+            let fresh = left > READ_LIFETIME / 2 || *expires == end;
+            // More than the life that a new one would have means that the clock was set back, or the right ends sooner.
+            if fresh && *expires <= end {
                 return Ok(Some(bearer.clone()));
             }
         }
-        let expires = now + READ_LIFETIME;
+        let expires = end;
         let ticket = self.sign(grant, presenter, (share, permissions), (now, expires))?;
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| InvalidKey)?;
@@ -125,6 +128,7 @@ mod tests {
             principal: PrincipalId::generate(),
             client: Client::Session(SessionId::generate()),
             resource: Some((share, [permission].into_iter().collect())),
+            until_ms: None,
         };
         let read = grant(Permission::Read);
         let first = desk.bearer(&read, None).unwrap().unwrap();
@@ -145,6 +149,31 @@ mod tests {
     }
 
     #[test]
+    fn no_ticket_outlives_the_right() {
+        let clock = Arc::new(ManualClock::new());
+        let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::<ManualClock>::clone(&clock));
+        let device = DeviceId::from_public_key([1; 32]);
+        let ring = KeyRing::new(device, [desk.public_key()]);
+        let resource = Some((ShareId::generate(), [Permission::Read].into_iter().collect()));
+        let (principal, client) = (PrincipalId::generate(), Client::Session(SessionId::generate()));
+        let start = clock.wall();
+        let expires = |until: Option<i64>| {
+            let until_ms = until.map(|seconds| crate::clock::to_ms(start) + seconds * 1000);
+            let grant = Grant { device, principal, client, resource, until_ms };
+            let bearer = desk.bearer(&grant, None).unwrap().unwrap();
+            let ticket = Ticket::from_text(bearer.to_str().unwrap().strip_prefix("Bearer ").unwrap());
+            (ring.verify(&ticket, None, clock.wall()).unwrap().claims().exp - start).whole_seconds()
+        };
+        assert_eq!(expires(None), 120);
+        assert_eq!(expires(Some(500)), 120);
+        assert_eq!(expires(Some(90)), 90, "one that was made before and lives longer is not handed out");
+        clock.pass(85);
+        assert_eq!(expires(Some(90)), 90);
+        assert_eq!(expires(Some(100)), 100, "the right was prolonged");
+        assert_eq!(expires(None), 205);
+    }
+
+    #[test]
     fn what_has_ended_leaves_no_ticket() {
         let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::new(ManualClock::new()));
         let (client, share) = (Client::Session(SessionId::generate()), ShareId::generate());
@@ -154,6 +183,7 @@ mod tests {
             principal: PrincipalId::generate(),
             client,
             resource: Some((share, permissions)),
+            until_ms: None,
         };
         type End = fn(&TicketDesk, &Grant, ShareId);
         let ends: [(End, bool); 6] = [

@@ -5,17 +5,24 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use proto::api::catalog::{AddShare, Device, Devices, RenameShare, Share, Shares};
-use proto::{ApiError, ErrorCode, Permissions, ShareId};
+use proto::api::catalog::{
+    AddShare, Device, Devices, RenameShare, SetVisibility, Share, Shares, SharesQuery, Visibility,
+};
+use proto::api::people::Subject;
+use proto::{ApiError, DeviceId, ErrorCode, Permission, Permissions, ShareId};
+use serde_json::{Value, json};
 
-use super::caller::OwnerCaller;
+use super::caller::{OwnerCaller, PrivateCaller};
 use super::error::Refusal;
-use super::json::JsonBody;
+use super::json::{JsonBody, QueryOf};
 use super::setup::share_name;
-use crate::access::Caller;
-use crate::clock::{from_ms, to_ms};
+use super::trail::Trail;
+use crate::access::grants::Wanted;
+use crate::access::{Caller, Denied, Held};
+use crate::audit::Entry;
+use crate::catalog::Placed;
+use crate::clock::to_ms;
 use crate::coordinator::{Coordinator, Rooms};
-use crate::registry::Presence;
 use crate::settings::parse_name;
 use crate::store::devices::DeviceRow;
 use crate::store::shares::SharedFolder;
@@ -28,65 +35,98 @@ const MAX_SHARES: usize = 200;
     responses((status = 200, body = Devices), (status = 401, body = ApiError)))]
 pub(crate) async fn devices(State(coordinator): State<Coordinator>, caller: Caller) -> Json<Devices> {
     let rooms = coordinator.rooms();
-    let online = rooms.gateway.is_local_online();
-    let this = Device {
-        id: rooms.device,
-        name: rooms.settings.get().device_name,
-        online,
-        local: true,
-        last_seen: online.then(|| rooms.clock.wall()),
-    };
-    let others = others_of(rooms, &caller).into_iter().map(|(row, presence)| Device {
-        id: row.id,
-        name: row.name,
-        online: presence.online,
-        local: false,
-        last_seen: presence.seen_ms.map(from_ms),
-    });
-    Json(Devices { devices: std::iter::once(this).chain(others).collect() })
+    let mut devices: Vec<_> =
+        rooms.devices_seen_by(caller.principal).into_iter().map(|row| shown_device(rooms, row)).collect();
+    devices.sort_by_cached_key(|device| (device.name.to_lowercase(), device.id));
+    Json(Devices { devices })
 }
 
-/// The other machines that the caller can see, by name.
-fn others_of(rooms: &Rooms, caller: &Caller) -> Vec<(DeviceRow, Presence)> {
-    let rows = rooms.identity.devices().list().into_iter();
-    rows.filter(|row| row.id != rooms.device && (row.principal == caller.principal || caller.is_owner()))
-        .map(|row| {
-            let presence = rooms.registry.presence(row.id);
-            (row, presence)
-        })
-        .collect()
+fn shown_device(rooms: &Rooms, row: DeviceRow) -> Device {
+    let local = row.id == rooms.device;
+    let (online, last_seen) = rooms.presence_of(row.id);
+    Device {
+        id: row.id,
+        name: if local { rooms.settings.get().device_name } else { row.name },
+        owner_principal_id: row.principal,
+        visible: row.visible,
+        online,
+        local,
+        last_seen,
+    }
 }
 
 /// The shares the caller can see.
-#[utoipa::path(get, path = "/api/v1/catalog/shares", tag = "catalog",
+#[utoipa::path(get, path = "/api/v1/catalog/shares", tag = "catalog", params(SharesQuery),
     responses((status = 200, body = Shares), (status = 401, body = ApiError)))]
-pub(crate) async fn shares(State(coordinator): State<Coordinator>, caller: Caller) -> Json<Shares> {
+pub(crate) async fn shares(
+    State(coordinator): State<Coordinator>,
+    caller: Caller,
+    QueryOf(query): QueryOf<SharesQuery>,
+) -> Json<Shares> {
     let rooms = coordinator.rooms();
-    if caller.permissions() == Permissions::NONE {
-        return Json(Shares { shares: Vec::new() });
-    }
-    let own = Arc::clone(&rooms.shares.borrow());
-    let mut shares: Vec<Share> = own.iter().map(|share| shown(rooms, share, &caller)).collect();
-    for (row, presence) in others_of(rooms, &caller) {
-        shares.extend(presence.offer.iter().map(|offered| Share {
-            id: offered.id,
-            device_id: row.id,
-            name: offered.name.clone(),
-            permissions: caller.permissions(),
-            folder: None,
-        }));
-    }
-    Json(Shares { shares })
+    let only = query.device_id.map(|id| id.parse::<DeviceId>().ok());
+    let seen = rooms.shares_seen_by(caller.principal).into_iter();
+    let seen = seen.filter(|(share, _)| only.is_none_or(|only| only == Some(share.place.device)));
+    let limited = seen.map(|(share, held)| (share, caller.limit(held)));
+    let seen = limited.filter(|(_, held)| !held.permissions.is_empty());
+    Json(Shares { shares: seen.map(|(share, held)| shown(rooms, &share, held, &caller)).collect() })
 }
 
-fn shown(rooms: &Rooms, share: &SharedFolder, caller: &Caller) -> Share {
+fn shown(rooms: &Rooms, share: &Placed, held: Held, caller: &Caller) -> Share {
+    // Where a folder is on its machine is its owner's own business.
+    let may_know = caller.principal == share.place.owner && !caller.read_only();
+    let folders = rooms.shares.borrow();
+    let folder = folders.iter().find(|folder| folder.id == share.id).filter(|_| may_know);
     Share {
         id: share.id,
-        device_id: rooms.device,
+        device_id: share.place.device,
         name: share.name.clone(),
-        permissions: caller.permissions(),
-        folder: (!caller.read_only()).then(|| share.folder.to_string_lossy().into_owned()),
+        read_only: share.place.read_only,
+        device_online: rooms.presence_of(share.place.device).0,
+        permissions: held.permissions,
+        folder: folder.map(|folder| folder.folder.to_string_lossy().into_owned()),
     }
+}
+
+/// The share as the caller sees it after a change.
+fn shown_now(rooms: &Rooms, caller: &Caller, id: ShareId) -> Result<Json<Share>, Refusal> {
+    let share = rooms.share(id).ok_or(Denied::Unknown)?;
+    Ok(Json(shown(rooms, &share, rooms.held(caller, &share), caller)))
+}
+
+/// Shows a machine to others, or hides it from everybody but its owner.
+#[utoipa::path(post, path = "/api/v1/catalog/devices/{device}/visibility", tag = "catalog", request_body = SetVisibility,
+    params(("device" = String, Path, description = "the device")),
+    responses((status = 200, body = Visibility), (status = 400, body = ApiError), (status = 401, body = ApiError),
+        (status = 403, body = ApiError), (status = 404, body = ApiError)))]
+pub(crate) async fn set_visibility(
+    State(coordinator): State<Coordinator>,
+    PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
+    Path(id): Path<String>,
+    JsonBody(set): JsonBody<SetVisibility>,
+) -> Result<Json<Visibility>, Refusal> {
+    let rooms = coordinator.rooms();
+    let no_such_device = || Refusal::not_found("There is no such device.");
+    let id: DeviceId = id.parse().map_err(|_| no_such_device())?;
+    if !rooms.sees_device(caller.principal, id) {
+        return Err(no_such_device());
+    }
+    if rooms.identity.devices().owner_of(id) != Some(caller.principal) {
+        return Err(Refusal::new(
+            ErrorCode::Forbidden,
+            "Only the owner of the machine may hide or show it.",
+            "Ask its owner.",
+        ));
+    }
+    let row = rooms.identity.devices().show(id, set.visible).await?.ok_or_else(no_such_device)?;
+    rooms.rights_moved();
+    if !row.visible {
+        rooms.end_for_the_owner(id);
+    }
+    let entry = trail.done(Some(&caller), "device.visibility", json!({"visible": row.visible}));
+    rooms.audit.record_durably(Entry { device: Some(id), ..entry }).await;
+    Ok(Json(Visibility { id, visible: row.visible }))
 }
 
 /// Offers another folder of this machine.
@@ -96,6 +136,7 @@ fn shown(rooms: &Rooms, share: &SharedFolder, caller: &Caller) -> Share {
 pub(crate) async fn add_share(
     State(coordinator): State<Coordinator>,
     OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     JsonBody(add): JsonBody<AddShare>,
 ) -> Result<(StatusCode, Json<Share>), Refusal> {
     let rooms = coordinator.rooms();
@@ -116,9 +157,13 @@ pub(crate) async fn add_share(
     if !rooms.store.insert_share(id, &name, &folder, to_ms(rooms.clock.wall())).await? {
         return Err(name_taken());
     }
+    if add.everyone_may_read {
+        rooms.rights.put(&for_everyone(id), caller.principal, to_ms(rooms.clock.wall())).await?;
+    }
     publish(rooms).await?;
-    let share = SharedFolder { id, name, folder: folder.into() };
-    Ok((StatusCode::CREATED, Json(shown(rooms, &share, &caller))))
+    written(rooms, &trail, &caller, "share.added", id, json!({"everyone_may_read": add.everyone_may_read}))
+        .await;
+    Ok((StatusCode::CREATED, shown_now(rooms, &caller, id)?))
 }
 
 /// Renames a share.
@@ -128,20 +173,21 @@ pub(crate) async fn add_share(
         (status = 403, body = ApiError), (status = 404, body = ApiError), (status = 409, body = ApiError)))]
 pub(crate) async fn rename_share(
     State(coordinator): State<Coordinator>,
-    OwnerCaller(caller): OwnerCaller,
+    PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
     Path(id): Path<String>,
     JsonBody(rename): JsonBody<RenameShare>,
 ) -> Result<Json<Share>, Refusal> {
     let rooms = coordinator.rooms();
     let name = parse_name(&rename.name).map_err(Refusal::parameter)?;
     let _turn = rooms.sharing.lock().await;
-    let mut share = find(rooms, &id)?;
+    let share = find(rooms, &caller, &id)?;
     if !rooms.store.rename_share(share.id, &name).await? {
         return Err(name_taken());
     }
     publish(rooms).await?;
-    share.name = name;
-    Ok(Json(shown(rooms, &share, &caller)))
+    written(rooms, &trail, &caller, "share.renamed", share.id, json!({})).await;
+    shown_now(rooms, &caller, share.id)
 }
 
 /// Stops offering a folder. Nothing in it is touched.
@@ -151,23 +197,48 @@ pub(crate) async fn rename_share(
         (status = 404, body = ApiError)))]
 pub(crate) async fn remove_share(
     State(coordinator): State<Coordinator>,
-    _: OwnerCaller,
+    PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
     let _turn = rooms.sharing.lock().await;
-    let share = find(rooms, &id)?;
+    let share = find(rooms, &caller, &id)?;
     rooms.store.delete_share(share.id).await?;
     publish(rooms).await?;
     rooms.running.end_share(share.id);
+    rooms.rights.forget_share(share.id).await?;
+    written(rooms, &trail, &caller, "share.removed", share.id, json!({})).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn find(rooms: &Rooms, id: &str) -> Result<SharedFolder, Refusal> {
-    let id: Option<ShareId> = id.parse().ok();
+/// A folder of this machine whose share the caller manages.
+fn find(rooms: &Rooms, caller: &Caller, id: &str) -> Result<SharedFolder, Refusal> {
+    let id: ShareId = id.parse().map_err(|_| Denied::Unknown)?;
+    rooms.allow(caller, rooms.device, id, Permission::ManageShare)?;
     let shares = rooms.shares.borrow();
-    let found = shares.iter().find(|share| Some(share.id) == id);
-    found.cloned().ok_or_else(|| Refusal::not_found("There is no such share."))
+    let found = shares.iter().find(|share| share.id == id);
+    found.cloned().ok_or(Denied::Unknown.into())
+}
+
+/// The right that lets everybody who is paired look into a share and save copies.
+pub(crate) fn for_everyone(share: ShareId) -> Wanted {
+    let permissions = Permissions::for_everyone();
+    Wanted { share, subject: Subject::Everyone, permissions, expires_ms: None }
+}
+
+async fn written(
+    rooms: &Rooms,
+    trail: &Trail,
+    caller: &Caller,
+    action: &'static str,
+    share: ShareId,
+    detail: Value,
+) {
+    rooms.rights_moved();
+    let entry =
+        Entry { share: Some(share), device: Some(rooms.device), ..trail.done(Some(caller), action, detail) };
+    rooms.audit.record_durably(entry).await;
 }
 
 /// Tells everybody who watches the list. Called with `sharing` held, so lists come in order.

@@ -5,11 +5,13 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use peer::{LaneKind, PathState};
 use proto::api::devices::{DevicePath, Lane};
-use proto::{ApiError, DeviceId, ShareId};
+use proto::{ApiError, DeviceId, Permission, ShareId};
+use serde_json::json;
 
 use super::agents_link::{clock_words, is_wrong};
 use super::error::Refusal;
-use crate::access::{Caller, Grant, authorize, authorize_device};
+use super::trail::Trail;
+use crate::access::{Caller, Grant};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::gateway::LinkError;
 use crate::gateway::tail::{self, Target};
@@ -20,17 +22,18 @@ const PREFIX: &str = "/api/v1/devices/";
 pub(crate) async fn forward(
     State(coordinator): State<Coordinator>,
     caller: Caller,
+    trail: Trail,
     request: Request,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
     let (device, path) = split(request.uri().path()).ok_or_else(nothing_here)?;
-    let grant = grant_for(rooms, &caller, device, path)?;
+    let grant = grant_for(rooms, &caller, &trail, device, path).await?;
     let tail = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
     let answer = rooms.gateway.send(&grant, &rooms.tickets, &tail, request).await?;
-    let still = || rooms.still_lives(&caller) && is_offered(rooms, &grant);
+    let still = || rooms.still_allowed(&caller, &grant);
     Ok(rooms.running.hold(&grant, answer, still))
 }
 
@@ -41,55 +44,38 @@ fn split(path: &str) -> Option<(DeviceId, &str)> {
     Some((device.parse().ok()?, tail))
 }
 
-fn grant_for(rooms: &Rooms, caller: &Caller, device: DeviceId, path: &str) -> Result<Grant, Refusal> {
-    let name = name_of(rooms, caller, device)?;
+async fn grant_for(
+    rooms: &Rooms,
+    caller: &Caller,
+    trail: &Trail,
+    device: DeviceId,
+    path: &str,
+) -> Result<Grant, Refusal> {
     let grant = match tail::parse(path).ok_or_else(nothing_here)? {
-        Target::Device => authorize_device(caller, device),
+        Target::Device => rooms.allow_device(caller, device).map_err(|_| no_such_device())?,
         Target::Share(share, permission) => {
-            if !offers(rooms, device, share) {
-                return Err(Refusal::not_found("There is no such share."));
-            }
-            authorize(caller, device, share, permission)?
+            let decision = rooms.allow(caller, device, share, permission);
+            note(rooms, caller, trail, share, permission, decision.is_ok()).await;
+            decision?
         }
     };
     if device != rooms.device {
-        may_answer(rooms, device, &name)?;
+        may_answer(rooms, device)?;
     }
     Ok(grant)
 }
 
-/// What the device is called, if the caller may know that there is one.
-fn name_of(rooms: &Rooms, caller: &Caller, device: DeviceId) -> Result<String, Refusal> {
-    if device == rooms.device {
-        return Ok(rooms.settings.get().device_name);
-    }
-    let known = rooms.identity.devices().find(device);
-    let known = known.filter(|row| row.principal == caller.principal || caller.is_owner());
-    Ok(known.ok_or_else(no_such_device)?.name)
-}
-
 /// Says at once what a request to another machine would only find out after a while.
-fn may_answer(rooms: &Rooms, device: DeviceId, name: &str) -> Result<(), Refusal> {
+fn may_answer(rooms: &Rooms, device: DeviceId) -> Result<(), Refusal> {
     let presence = rooms.registry.presence(device);
     if !presence.online {
         return Err(LinkError::Offline.into());
     }
     if is_wrong(presence.skew) {
-        return Err(Refusal(clock_words(presence.skew, name)));
+        let name = rooms.identity.devices().find(device).map(|row| row.name).unwrap_or_default();
+        return Err(Refusal(clock_words(presence.skew, &name)));
     }
     Ok(())
-}
-
-fn offers(rooms: &Rooms, device: DeviceId, share: ShareId) -> bool {
-    if device == rooms.device {
-        return rooms.shares.borrow().iter().any(|offered| offered.id == share);
-    }
-    rooms.registry.device_of(share) == Some(device)
-}
-
-/// False if the share that was allowed is not on offer any more.
-fn is_offered(rooms: &Rooms, grant: &Grant) -> bool {
-    grant.share().is_none_or(|share| offers(rooms, grant.device(), share))
 }
 
 /// How a device is reached now: on which lane, how fast, and why not better.
@@ -103,7 +89,7 @@ pub(crate) async fn path(
 ) -> Result<Json<DevicePath>, Refusal> {
     let rooms = coordinator.rooms();
     let device = device.parse().map_err(|_| no_such_device())?;
-    name_of(rooms, &caller, device)?;
+    rooms.allow_device(&caller, device).map_err(|_| no_such_device())?;
     if device == rooms.device {
         let why = "it is this machine".to_owned();
         return Ok(Json(DevicePath { lane: Lane::Local, round_trip_ms: None, why }));
@@ -126,6 +112,33 @@ fn shown(path: PathState) -> DevicePath {
 
 fn no_such_device() -> Refusal {
     Refusal::not_found("There is no such device.")
+}
+
+/// Writes down that somebody reads from a share that is not theirs, or was not let: once in a while for each.
+async fn note(
+    rooms: &Rooms,
+    caller: &Caller,
+    trail: &Trail,
+    share: ShareId,
+    needs: Permission,
+    allowed: bool,
+) {
+    let Some(place) = rooms.share(share).map(|share| share.place) else { return };
+    let action = match (allowed, needs) {
+        (true, _) if place.owner == caller.principal => return,
+        (true, Permission::Download) => "share.download",
+        (true, _) => "share.read",
+        (false, _) => "share.refused",
+    };
+    if rooms.audit.is_news(caller, share, action) {
+        let detail = json!({"permission": needs});
+        let entry = if allowed {
+            trail.done(Some(caller), action, detail)
+        } else {
+            trail.refused(Some(caller), action, detail)
+        };
+        rooms.audit.record(entry.about(share, &place)).await;
+    }
 }
 
 fn nothing_here() -> Refusal {

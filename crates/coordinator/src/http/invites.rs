@@ -4,17 +4,22 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::ApiError;
 use proto::api::auth::{Me, Privacy};
-use proto::api::people::{Invite, InviteGrant, Invites, MadeInvite, MakeInvite, UseInvite};
+use proto::api::people::{Invite, InviteGrant, Invites, MadeInvite, MakeInvite, Subject, UseInvite};
 use proto::id::InviteId;
+use proto::{ApiError, Permission, PrincipalId};
+use serde_json::json;
 
 use super::caller::{MaybeCaller, OwnerCaller};
 use super::error::Refusal;
 use super::json::JsonBody;
 use super::pairing::Urls;
 use super::sign_in::signed_in;
-use crate::clock::from_ms;
+use super::trail::Trail;
+use crate::access::Caller;
+use crate::access::grants::Wanted;
+use crate::audit::Entry;
+use crate::clock::{from_ms, to_ms};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::Visitor;
 use crate::settings::label;
@@ -43,7 +48,8 @@ fn shown(row: InviteRow) -> Invite {
         (status = 403, body = ApiError), (status = 404, body = ApiError)))]
 pub(crate) async fn make(
     State(coordinator): State<Coordinator>,
-    _: OwnerCaller,
+    OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     urls: Urls,
     JsonBody(asked): JsonBody<MakeInvite>,
 ) -> Result<(StatusCode, Json<MadeInvite>), Refusal> {
@@ -52,7 +58,7 @@ pub(crate) async fn make(
     if !LIFETIME_SECONDS.contains(&asked.lifetime_seconds) {
         return Err(Refusal::parameter("An invitation is good for one minute to 30 days."));
     }
-    check_grants(rooms, &asked.grants)?;
+    check_grants(rooms, &caller, &asked.grants)?;
     if asked.principal.is_some_and(|id| !rooms.identity.principals().lives(id)) {
         return Err(Refusal::not_found("There is no such person."));
     }
@@ -67,18 +73,24 @@ pub(crate) async fn make(
         used_ms: None,
     };
     let (row, secret) = rooms.identity.invites().make(row).await?;
+    let detail = json!({"invite": row.id, "grants": row.grants});
+    rooms.audit.record_durably(trail.done(Some(&caller), "invite.made", detail)).await;
     // Behind the `#`, a secret is sent to no server and stands in no log.
     let url = format!("{}invite#{}", urls.for_others().unwrap_or("/"), secret.text());
     let made = MadeInvite { invite: shown(row), text: url.clone(), url, words: secret.words() };
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-fn check_grants(rooms: &Rooms, grants: &[InviteGrant]) -> Result<(), Refusal> {
+/// Nobody invites to what they could not give.
+fn check_grants(rooms: &Rooms, caller: &Caller, grants: &[InviteGrant]) -> Result<(), Refusal> {
     if grants.len() > MAX_GRANTS {
         return Err(Refusal::parameter("An invitation carries 200 rights at most."));
     }
-    let known = |grant: &InviteGrant| rooms.knows_share(grant.share);
-    if grants.iter().all(known) { Ok(()) } else { Err(Refusal::not_found("There is no such share.")) }
+    let given = |grant: &InviteGrant| {
+        let held = rooms.share(grant.share).map(|share| rooms.held(caller, &share).permissions);
+        held.is_some_and(|held| held.allows(Permission::ManageShare))
+    };
+    if grants.iter().all(given) { Ok(()) } else { Err(Refusal::not_found("There is no such share.")) }
 }
 
 /// The invitations, without their secrets.
@@ -116,16 +128,36 @@ pub(crate) async fn take(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
     MaybeCaller(before): MaybeCaller,
+    trail: Trail,
     JsonBody(asked): JsonBody<UseInvite>,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
     if visitor.privacy == Privacy::Open && !rooms.settings.allow_open() {
         return Err(Refusal::not_private());
     }
-    let (admitted, _) = rooms.identity.use_invite(&visitor, &asked.invite).await?;
+    let (admitted, grants) = rooms.identity.use_invite(&visitor, &asked.invite).await?;
+    let person = admitted.session.principal;
+    give(rooms, person, &grants).await?;
+    let entry = trail.done(None, "invite.used", json!({"grants": grants}));
+    rooms.audit.record_durably(Entry { actor: Some(person), ..entry }).await;
     if let Some(before) = before.and_then(|caller| caller.session()) {
         rooms.identity.sessions().end(before).await?;
         rooms.sessions_ended(&[before]);
     }
     signed_in(rooms, &visitor, admitted)
+}
+
+/// Gives a newcomer what their invitation carries. What has ended meanwhile is not given.
+pub(crate) async fn give(rooms: &Rooms, person: PrincipalId, grants: &[InviteGrant]) -> Result<(), Refusal> {
+    let (Some(owner), now_ms) = (rooms.identity.owner_id(), to_ms(rooms.clock.wall())) else { return Ok(()) };
+    for grant in grants {
+        let InviteGrant { share, permissions, .. } = *grant;
+        let expires_ms = grant.expires_at.map(to_ms);
+        if expires_ms.is_none_or(|expires| now_ms < expires) && !permissions.is_empty() {
+            let wanted = Wanted { share, subject: Subject::Principal(person), permissions, expires_ms };
+            rooms.rights.put(&wanted, owner, now_ms).await?;
+        }
+    }
+    rooms.rights_moved();
+    Ok(())
 }

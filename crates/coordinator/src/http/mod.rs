@@ -1,12 +1,15 @@
 //! The doors of the control plane: HTTP in, rooms called, HTTP out. No rule is made here.
 
 mod agents_link;
+mod audit;
 mod caller;
 mod catalog;
 mod cookie;
 mod devices;
 mod error;
+mod events;
 mod folders;
+mod grants;
 mod greetings;
 mod guard;
 mod invites;
@@ -14,6 +17,7 @@ mod json;
 mod paired;
 mod pairing;
 mod people;
+mod rooms;
 mod routes;
 mod sessions;
 mod settings;
@@ -23,6 +27,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trail;
 mod trust;
 
 pub(crate) use greetings::Greetings;

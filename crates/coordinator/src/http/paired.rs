@@ -7,11 +7,14 @@ use proto::api::people::{PairedDevice, PairedDevices, Rename};
 use proto::api::settings::SettingsChange;
 use proto::wire::link::Revoked;
 use proto::{ApiError, DeviceId};
+use serde_json::json;
 
 use super::caller::PrivateCaller;
 use super::error::Refusal;
 use super::json::JsonBody;
+use super::trail::Trail;
 use crate::access::Caller;
+use crate::audit::Entry;
 use crate::clock::from_ms;
 use crate::coordinator::{Coordinator, Rooms};
 use crate::settings::parse_name;
@@ -76,6 +79,7 @@ pub(crate) async fn rename(
 pub(crate) async fn revoke(
     State(coordinator): State<Coordinator>,
     PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
@@ -83,8 +87,12 @@ pub(crate) async fn revoke(
     if id == rooms.device {
         return Err(Refusal::parameter("This machine cannot be removed from itself."));
     }
-    let found = rooms.revoke(Revoked::Device { id }).await?;
-    if found { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_device()) }
+    if !rooms.revoke(Revoked::Device { id }).await? {
+        return Err(no_such_device());
+    }
+    let entry = trail.done(Some(&caller), "device.revoked", json!({}));
+    rooms.audit.record_durably(Entry { device: Some(id), ..entry }).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn no_such_device() -> Refusal {

@@ -6,17 +6,22 @@ use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use peer::connection::Connection;
+use proto::api::events::Happening;
 use proto::api::pairing::{
     Claim, ClaimPairing, ConfirmPairing, CoordinatorKeys, PairingCode, PairingStarted, StartPairing,
     WaitingMachine, WaitingMachines,
 };
 use proto::wire::link::Revoked;
 use proto::{ApiError, DeviceId, ErrorCode, base64url, words};
+use serde_json::json;
 
 use super::caller::OwnerCaller;
 use super::error::{Refusal, locked_codes};
+use super::invites::give;
 use super::json::JsonBody;
+use super::trail::Trail;
 use super::trust::private_urls;
+use crate::audit::Entry;
 use crate::clock::from_ms;
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::Visitor;
@@ -118,6 +123,7 @@ pub(crate) async fn start(
     };
     let invite = asked.invite.as_deref();
     let (row, code) = rooms.identity.start_pairing(&visitor, invite, asking, words).await?;
+    rooms.tell(&Happening::PairingWaiting);
     Ok(Json(PairingStarted {
         pairing_code: row.invite.is_none().then_some(code),
         words: split(&row.words),
@@ -153,6 +159,7 @@ pub(crate) async fn look(
 pub(crate) async fn confirm(
     State(coordinator): State<Coordinator>,
     OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     JsonBody(asked): JsonBody<ConfirmPairing>,
 ) -> Result<Json<WaitingMachine>, Refusal> {
     let whose = match (asked.principal, asked.newcomer) {
@@ -163,8 +170,10 @@ pub(crate) async fn confirm(
         (None, Some(name)) => Whose::Newcomer(text(&name, 80, "A person's name")?),
         (None, None) => Whose::Person(caller.principal),
     };
-    let identity = &coordinator.rooms().identity;
-    let row = identity.confirm_pairing(&asked.pending_pairing_id, &asked.pairing_code, whose).await?;
+    let rooms = coordinator.rooms();
+    let row = rooms.identity.confirm_pairing(&asked.pending_pairing_id, &asked.pairing_code, whose).await?;
+    let entry = trail.done(Some(&caller), "pairing.confirmed", json!({"pairing": row.id}));
+    rooms.audit.record_durably(Entry { device: Some(row.device), ..entry }).await;
     Ok(Json(shown(row)))
 }
 
@@ -176,6 +185,7 @@ pub(crate) async fn claim(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
     urls: Urls,
+    trail: Trail,
     JsonBody(asked): JsonBody<ClaimPairing>,
 ) -> Result<Json<Claim>, Refusal> {
     let rooms = coordinator.rooms();
@@ -184,6 +194,10 @@ pub(crate) async fn claim(
     if joined.changed_hands {
         rooms.has_ended(Revoked::Device { id: joined.device });
     }
+    give(rooms, joined.principal, &joined.grants).await?;
+    let entry = trail.done(None, "pairing.claimed", json!({"grants": joined.grants}));
+    let entry = Entry { actor: Some(joined.principal), device: Some(joined.device), ..entry };
+    rooms.audit.record_durably(entry).await;
     Ok(Json(Claim::Paired {
         display_name: rooms.identity.principals().name(joined.principal).unwrap_or_default(),
         principal_id: joined.principal,

@@ -6,10 +6,12 @@ use axum::http::StatusCode;
 use proto::api::people::{People, Person, Rename};
 use proto::wire::link::Revoked;
 use proto::{ApiError, PrincipalId};
+use serde_json::json;
 
 use super::caller::{OwnerCaller, PrivateCaller};
 use super::error::Refusal;
 use super::json::JsonBody;
+use super::trail::Trail;
 use crate::access::Caller;
 use crate::clock::from_ms;
 use crate::coordinator::Coordinator;
@@ -63,14 +65,19 @@ pub(crate) async fn rename(
 pub(crate) async fn remove(
     State(coordinator): State<Coordinator>,
     OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let id: PrincipalId = id.parse().map_err(|_| nobody())?;
     if id == caller.owner {
         return Err(Refusal::parameter("The owner cannot be removed."));
     }
-    let found = coordinator.rooms().revoke(Revoked::Principal { id }).await?;
-    if found { Ok(StatusCode::NO_CONTENT) } else { Err(nobody()) }
+    let rooms = coordinator.rooms();
+    if !rooms.revoke(Revoked::Principal { id }).await? {
+        return Err(nobody());
+    }
+    rooms.audit.record_durably(trail.done(Some(&caller), "person.removed", json!({"person": id}))).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn nobody() -> Refusal {

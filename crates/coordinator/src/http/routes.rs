@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, catalog, devices, folders, invites, paired, pairing, people, sessions, settings, setup,
-    sign_in, status, tokens, trust,
+    agents_link, audit, catalog, devices, events, folders, grants, invites, paired, pairing, people, rooms,
+    sessions, settings, setup, sign_in, status, tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
@@ -61,7 +61,20 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(paired::list))
         .routes(routes!(paired::rename, paired::revoke))
         .routes(routes!(settings::get, settings::change))
+        .routes(routes!(grants::list, grants::put))
+        .routes(routes!(grants::get, grants::end))
+        .routes(routes!(grants::dry_run))
+        .routes(routes!(grants::access))
+        .routes(routes!(rooms::list, rooms::make))
+        .routes(routes!(rooms::rename, rooms::end))
+        .routes(routes!(rooms::join, rooms::leave))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
+        .routes(routes!(audit::verify))
+        .routes(routes!(events::token))
+        .routes(routes!(events::socket))
         .routes(routes!(catalog::devices))
+        .routes(routes!(catalog::set_visibility))
         .routes(routes!(catalog::shares, catalog::add_share))
         .routes(routes!(catalog::rename_share, catalog::remove_share))
         .routes(routes!(devices::path))

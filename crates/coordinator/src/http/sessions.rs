@@ -6,9 +6,11 @@ use axum::http::StatusCode;
 use proto::api::auth::{Session, Sessions};
 use proto::wire::link::Revoked;
 use proto::{ApiError, SessionId};
+use serde_json::json;
 
 use super::caller::PrivateCaller;
 use super::error::Refusal;
+use super::trail::Trail;
 use crate::clock::from_ms;
 use crate::coordinator::Coordinator;
 
@@ -42,6 +44,7 @@ pub(crate) async fn list(
 pub(crate) async fn end(
     State(coordinator): State<Coordinator>,
     PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
@@ -56,7 +59,11 @@ pub(crate) async fn end(
     } else {
         rooms.revoke(Revoked::Session { id }).await?
     };
-    if found { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_session()) }
+    if !found {
+        return Err(no_such_session());
+    }
+    rooms.audit.record_durably(trail.done(Some(&caller), "session.ended", json!({"session": id}))).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn no_such_session() -> Refusal {

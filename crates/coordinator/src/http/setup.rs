@@ -10,10 +10,15 @@ use proto::api::auth::Me;
 use proto::api::settings::SettingsChange;
 use proto::api::setup::{Setup, SetupState};
 use proto::{ApiError, Secret, ShareId};
+use serde_json::json;
 
+use super::catalog::for_everyone;
 use super::error::Refusal;
 use super::json::JsonBody;
 use super::sign_in::signed_in;
+use super::trail::Trail;
+use crate::audit::Entry;
+use crate::clock::to_ms;
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::{FirstRun, Visitor};
 use crate::settings::parse_name;
@@ -62,6 +67,7 @@ pub(crate) async fn state(
 pub(crate) async fn set_up(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
+    trail: Trail,
     JsonBody(setup): JsonBody<Setup>,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
@@ -72,7 +78,14 @@ pub(crate) async fn set_up(
     let run = FirstRun { display_name: "Owner".to_owned(), share, pin: setup.pin };
     // One turn at a time also with the list of shares, which this run begins.
     let _turn = rooms.sharing.lock().await;
+    let share = run.share.id;
     let admitted = rooms.identity.set_up(&visitor, run).await?;
+    let owner = admitted.session.principal;
+    if setup.everyone_may_read {
+        rooms.rights.put(&for_everyone(share), owner, to_ms(rooms.clock.wall())).await?;
+    }
+    let entry = trail.done(None, "setup.done", json!({"everyone_may_read": setup.everyone_may_read}));
+    rooms.audit.record_durably(Entry { actor: Some(owner), share: Some(share), ..entry }).await;
     rooms.shares.send_replace(std::sync::Arc::new(rooms.store.shares().await?));
     let change = SettingsChange { device_name: Some(device_name), ..SettingsChange::default() };
     if let Err(error) = rooms.settings.change(change).await {

@@ -7,15 +7,18 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use proto::api::auth::{ChangePin, Login, Me, Privacy};
 use proto::{ApiError, ErrorCode, PrincipalId};
+use serde_json::json;
 
 use super::caller::{Anybody, MaybeCaller, OwnerCaller};
 use super::cookie::Cookie;
 use super::error::Refusal;
 use super::json::JsonBody;
+use super::trail::Trail;
 use crate::access::{Caller, Client};
+use crate::audit::Entry;
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::session::SessionIdentity;
-use crate::identity::{SignedIn, Visitor};
+use crate::identity::{SignInError, SignedIn, Visitor};
 
 /// Who is signed in, as the page is told.
 pub(crate) fn me_of(rooms: &Rooms, caller: &Caller) -> Option<Me> {
@@ -65,13 +68,27 @@ pub(crate) async fn login(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
     MaybeCaller(before): MaybeCaller,
+    trail: Trail,
     JsonBody(login): JsonBody<Login>,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
     if visitor.privacy == Privacy::Open && !rooms.settings.allow_open() {
         return Err(Refusal::not_private());
     }
-    let admitted = rooms.identity.sign_in(&visitor, &login.pin).await?;
+    let admitted = match rooms.identity.sign_in(&visitor, &login.pin).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            let wrong = matches!(error, SignInError::WrongPin | SignInError::Locked(_));
+            let refusal = Refusal::from(error);
+            if wrong {
+                let detail = json!({"code": refusal.0.code});
+                rooms.audit.record(trail.refused(None, "sign_in", detail)).await;
+            }
+            return Err(refusal);
+        }
+    };
+    let entry = trail.done(None, "sign_in", json!({"session": admitted.session.id}));
+    rooms.audit.record(Entry { actor: Some(admitted.session.principal), ..entry }).await;
     if let Some(before) = before.and_then(|caller| caller.session()) {
         // The browser's old session is not its session any more: each sign-in has a new token.
         rooms.identity.sessions().end(before).await?;
@@ -87,11 +104,15 @@ pub(crate) async fn logout(
     State(coordinator): State<Coordinator>,
     Anybody(connection): Anybody,
     MaybeCaller(caller): MaybeCaller,
+    trail: Trail,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
-    if let Some(session) = caller.and_then(|caller| caller.session()) {
+    if let Some(caller) = caller
+        && let Some(session) = caller.session()
+    {
         rooms.identity.sessions().end(session).await?;
         rooms.sessions_ended(&[session]);
+        rooms.audit.record(trail.done(Some(&caller), "sign_out", json!({"session": session}))).await;
     }
     let mut headers = HeaderMap::new();
     headers.extend(Cookie::Session.clear(connection.encrypted).map(|value| (SET_COOKIE, value)));
@@ -113,6 +134,7 @@ pub(crate) async fn change_pin(
     State(coordinator): State<Coordinator>,
     OwnerCaller(caller): OwnerCaller,
     visitor: Visitor,
+    trail: Trail,
     JsonBody(change): JsonBody<ChangePin>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
@@ -127,5 +149,6 @@ pub(crate) async fn change_pin(
     };
     let ended = rooms.identity.change_pin(&visitor, session, &change.current_pin, &change.new_pin).await?;
     rooms.sessions_ended(&ended);
+    rooms.audit.record_durably(trail.done(Some(&caller), "pin.changed", json!({}))).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -525,19 +525,37 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/api/v1/devices", [401, 200, 200, 200, 200]),
     ("PATCH", "/api/v1/devices/{device}", [401, 400, 400, 403, 400]),
     ("DELETE", "/api/v1/devices/{device}", [401, 404, 404, 403, 400]),
-    ("GET", "/api/v1/devices/{device}/path", [401, 200, 200, 200, 200]),
+    ("GET", "/api/v1/devices/{device}/path", [401, 404, 404, 200, 200]),
     ("GET", "/api/v1/settings", [401, 403, 403, 403, 200]),
     ("PATCH", "/api/v1/settings", [401, 403, 403, 403, 200]),
+    ("GET", "/api/v1/grants", [401, 200, 200, 403, 200]),
+    ("PUT", "/api/v1/grants", [401, 400, 400, 403, 400]),
+    ("GET", "/api/v1/grants/{id}", [401, 404, 404, 403, 404]),
+    ("DELETE", "/api/v1/grants/{id}", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/grants/dry-run", [401, 400, 400, 403, 400]),
+    ("GET", "/api/v1/shares/{id}/access", [401, 404, 404, 403, 404]),
+    ("GET", "/api/v1/rooms", [401, 200, 200, 403, 200]),
+    ("POST", "/api/v1/rooms", [401, 403, 403, 403, 400]),
+    ("PATCH", "/api/v1/rooms/{id}", [401, 403, 403, 403, 400]),
+    ("DELETE", "/api/v1/rooms/{id}", [401, 403, 403, 403, 404]),
+    ("PUT", "/api/v1/rooms/{id}/members/{person}", [401, 403, 403, 403, 404]),
+    ("DELETE", "/api/v1/rooms/{id}/members/{person}", [401, 403, 403, 403, 404]),
+    ("GET", "/api/v1/audit", [401, 200, 200, 403, 200]),
+    ("GET", "/api/v1/audit/export", [401, 200, 200, 403, 200]),
+    ("GET", "/api/v1/audit/verify", [401, 403, 403, 403, 200]),
+    ("GET", "/api/v1/events/token", [401, 200, 200, 200, 200]),
+    ("GET", "/api/v1/events/ws", [400, 400, 400, 400, 400]),
+    ("POST", "/api/v1/catalog/devices/{device}/visibility", [401, 400, 400, 403, 400]),
     ("GET", "/api/v1/catalog/devices", [401, 200, 200, 200, 200]),
     ("GET", "/api/v1/catalog/shares", [401, 200, 200, 200, 200]),
     ("POST", "/api/v1/catalog/shares", [401, 403, 403, 403, 400]),
-    ("PATCH", "/api/v1/catalog/shares/{id}", [401, 403, 403, 403, 400]),
-    ("DELETE", "/api/v1/catalog/shares/{id}", [401, 403, 403, 403, 404]),
+    ("PATCH", "/api/v1/catalog/shares/{id}", [401, 400, 400, 403, 400]),
+    ("DELETE", "/api/v1/catalog/shares/{id}", [401, 404, 404, 403, 404]),
     ("GET", "/api/v1/trust", [200, 200, 200, 200, 200]),
     ("GET", "/trust/authority.crt", [200, 200, 200, 200, 200]),
     ("GET", "/trust/authority.pem", [200, 200, 200, 200, 200]),
     ("GET", "/trust/lanthorn.mobileconfig", [200, 200, 200, 200, 200]),
-    ("GET", "/api/v1/devices/{device}/info", [401, 200, 200, 200, 200]),
+    ("GET", "/api/v1/devices/{device}/info", [401, 404, 404, 200, 200]),
     ("POST", "/api/v1/auth/logout", [204, 204, 204, 204, 204]),
 ];
 
@@ -550,6 +568,7 @@ async fn every_route_admits_whom_the_table_says() {
     for (method, path, expected) in ACCESS {
         let filled = path
             .replace("{id}", "0190a5e4-0000-7000-8000-000000000000")
+            .replace("{person}", "0190a5e4-0000-7000-8000-000000000000")
             .replace("{device}", &device_key().id().to_string());
         for (browser, expected) in browsers.iter_mut().zip(expected) {
             let body = (*method != "GET").then(|| json!({}));

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use proto::ShareId;
 use proto::wire::link::{Addresses, FromCoordinator, OfferedShare};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -70,10 +69,6 @@ impl Entry {
 
     pub(crate) fn offer_at_start(&mut self, share: OfferedShare) {
         self.offer = self.offer.iter().cloned().chain([share]).collect();
-    }
-
-    pub(crate) fn offers(&self, share: ShareId) -> bool {
-        self.offer.iter().any(|offered| offered.id == share)
     }
 
     /// True if it was away before.

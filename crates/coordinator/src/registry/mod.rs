@@ -100,7 +100,6 @@ impl Registry {
     }
 
     /// What happens to machines and their shares from now on.
-    #[allow(dead_code, reason = "read by the room of events")]
     pub(crate) fn changes(&self) -> broadcast::Receiver<Happening> {
         self.changes.subscribe()
     }
@@ -121,11 +120,12 @@ impl Registry {
         book.machines.iter().map(|(id, entry)| (*id, entry.row.addresses.clone())).collect()
     }
 
-    /// The machine that offers this share now.
-    pub(crate) fn device_of(&self, share: ShareId) -> Option<DeviceId> {
+    /// What another machine offers under this id now.
+    pub(crate) fn share(&self, id: ShareId) -> Option<(DeviceId, OfferedShare)> {
         let book = self.book.read();
-        let device = *book.owners.get(&share)?;
-        book.machines.get(&device)?.offers(share).then_some(device)
+        let device = *book.owners.get(&id)?;
+        let share = book.machines.get(&device)?.offer.iter().find(|offered| offered.id == id)?;
+        Some((device, share.clone()))
     }
 
     /// Ends a machine's link at once.

@@ -109,8 +109,8 @@ async fn what_is_offered_is_kept_and_a_share_stays_its_machines() {
     assert_eq!(&known.offer[..], std::slice::from_ref(&music));
     assert!(!known.online, "after a restart it has to say that it is there");
     assert_eq!(known.addresses, addresses());
-    assert_eq!(world.registry.device_of(music.id), Some(machine(1)));
-    assert_eq!(world.registry.device_of(films.id), None, "it was withdrawn");
+    assert_eq!(world.registry.share(music.id).map(|(device, _)| device), Some(machine(1)));
+    assert_eq!(world.registry.share(films.id).map(|(device, _)| device), None, "it was withdrawn");
     for stolen in [films, music] {
         let thief = world.try_register(2, std::slice::from_ref(&stolen));
         assert!(matches!(thief.await, Err(RegisterError::Offer(BadOffer::Taken))));
@@ -126,7 +126,7 @@ async fn who_is_shown_out_is_forgotten() {
     let link = world.register(1, std::slice::from_ref(&films)).await;
     world.registry.remove(machine(1)).await.unwrap();
     assert!(link.ended.is_cancelled() && !world.online(1));
-    assert_eq!(world.registry.device_of(films.id), None);
+    assert_eq!(world.registry.share(films.id).map(|(device, _)| device), None);
     assert!(world.store.remote_shares().await.unwrap().is_empty());
 }
 

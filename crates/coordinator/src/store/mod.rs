@@ -4,14 +4,17 @@
 //! from memory by the rooms. A commit is on the disk when it returns.
 
 pub(crate) mod attempts;
+pub(crate) mod audit;
 pub(crate) mod browsers;
 pub(crate) mod devices;
+pub(crate) mod grants;
 pub(crate) mod invites;
 pub(crate) mod owner;
 pub(crate) mod pairings;
 pub(crate) mod presence;
 pub(crate) mod principals;
 pub(crate) mod remote_shares;
+pub(crate) mod rooms;
 pub(crate) mod sessions;
 pub(crate) mod shares;
 

@@ -58,3 +58,18 @@ pub struct AuditQuery {
     /// How many: 1 to 1,000; 100 if absent.
     pub limit: Option<u32>,
 }
+
+/// What a check of the whole log found.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditCheck {
+    /// True if every entry is as it was written, and none is missing or added.
+    pub intact: bool,
+    /// How many entries were found right.
+    pub entries: u64,
+    /// The first place at which something is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_at: Option<u64>,
+    /// What is wrong there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::{DeviceId, Permissions, ShareId};
+use crate::{DeviceId, Permissions, PrincipalId, ShareId};
 
 /// A machine.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -13,6 +13,10 @@ pub struct Device {
     pub id: DeviceId,
     /// What it is called.
     pub name: String,
+    /// Whose it is.
+    pub owner_principal_id: PrincipalId,
+    /// False if only its owner sees it.
+    pub visible: bool,
     /// True if it answers now.
     pub online: bool,
     /// True for the machine that serves this page.
@@ -38,6 +42,10 @@ pub struct Share {
     pub device_id: DeviceId,
     /// What it is called.
     pub name: String,
+    /// True if nothing can be written to it, whatever a grant says.
+    pub read_only: bool,
+    /// True if its machine answers now.
+    pub device_online: bool,
     /// What the caller may do with it.
     #[schema(value_type = Vec<crate::Permission>)]
     pub permissions: Permissions,
@@ -62,6 +70,35 @@ pub struct AddShare {
     /// What to call it; the folder's name if absent.
     #[serde(default)]
     pub name: Option<String>,
+    /// True to let everybody who is paired look into it and save copies.
+    #[serde(default)]
+    pub everyone_may_read: bool,
+}
+
+/// The query of `/catalog/shares`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct SharesQuery {
+    /// Only those of this machine.
+    pub device_id: Option<String>,
+}
+
+/// Shows a machine to others, or hides it from everybody but its owner.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetVisibility {
+    /// False to hide it.
+    pub visible: bool,
+}
+
+/// Whether a machine is shown to others.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Visibility {
+    /// The machine.
+    pub id: DeviceId,
+    /// False if only its owner sees it.
+    pub visible: bool,
 }
 
 /// Renames a share.

@@ -2,9 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{DeviceId, ShareId};
+
+/// The subprotocol of the event socket.
+pub const PROTOCOL: &str = "stream-v1";
+
+/// The query of `/events/ws`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// The number of the last event that was received: what came after it is told again, for five minutes.
+    pub after: Option<u64>,
+}
 
 /// A token that opens the event socket within 90 seconds.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

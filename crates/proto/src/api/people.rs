@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::id::{GrantId, InviteId, RoomId};
 use crate::{DeviceId, Permissions, PrincipalId, ShareId};
@@ -45,6 +45,14 @@ pub struct Room {
     pub name: String,
     /// Who is in it.
     pub members: Vec<PrincipalId>,
+}
+
+/// Makes a room.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MakeRoom {
+    /// What to call it: 1 to 64 characters.
+    pub name: String,
 }
 
 /// The rooms here.
@@ -93,6 +101,15 @@ pub struct Grant {
 pub struct Grants {
     /// Sorted by share and age.
     pub grants: Vec<Grant>,
+}
+
+/// The query of `/grants`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct GrantsQuery {
+    /// Only those on this share.
+    pub share: Option<String>,
 }
 
 /// Gives or changes a right: a second one for the same share and subject replaces the first.

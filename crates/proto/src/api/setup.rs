@@ -28,6 +28,9 @@ pub struct Setup {
     pub code: Option<Secret<String>>,
     /// The folder to share, as an absolute path on the machine.
     pub folder: String,
+    /// True to let everybody who is paired later look into the folder and save copies.
+    #[serde(default)]
+    pub everyone_may_read: bool,
     /// What the machine is called.
     pub device_name: String,
     /// The PIN: 4 to 12 digits.

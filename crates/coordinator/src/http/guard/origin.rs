@@ -3,7 +3,7 @@
 //! or send an access token: no browser adds that by itself, as it does cookies.
 
 use axum::extract::Request;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{HOST, ORIGIN, UPGRADE};
 use axum::http::{HeaderMap, Method, Uri};
 use peer::connection::Connection;
 use proto::ErrorCode;
@@ -16,7 +16,7 @@ pub(super) fn check(request: &Request) -> Result<(), Refusal> {
     let encrypted = request.extensions().get::<Connection>().is_some_and(|connection| connection.encrypted);
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let allowed = if method.is_safe() && *method != Method::TRACE {
-        may_read(uri, headers)
+        may_read(uri, headers) && may_connect(uri, headers, encrypted)
     } else if bearer(headers).is_some() {
         // Cookies do not count beside it, so there is nothing that another site could make use of.
         true
@@ -43,6 +43,12 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn may_read(uri: &Uri, headers: &HeaderMap) -> bool {
     let for_the_page = uri.path().starts_with("/api/") || uri.path().starts_with("/agent/");
     !for_the_page || matches!(text(headers, "sec-fetch-site"), None | Some("same-origin" | "none"))
+}
+
+/// Pages of other sites can open sockets to here, and browsers say so in `Origin` only. Programs send none.
+fn may_connect(uri: &Uri, headers: &HeaderMap, encrypted: bool) -> bool {
+    let origin = text(headers, ORIGIN.as_str()).filter(|_| headers.contains_key(UPGRADE));
+    origin.is_none_or(|origin| is_own_origin(origin, uri, headers, encrypted))
 }
 
 fn may_change(uri: &Uri, headers: &HeaderMap, encrypted: bool) -> bool {
@@ -104,6 +110,23 @@ mod tests {
         assert!(may_change(&Uri::from_static("/api/v1/x"), &over_tls, true));
         let http2 = headers(&[("x-lanthorn", "1"), ("origin", "https://attic:7000")]);
         assert!(may_change(&Uri::from_static("https://attic:7000/api/v1/x"), &http2, true));
+    }
+
+    #[test]
+    fn sockets_are_opened_by_our_own_page_and_by_programs() {
+        const HOST: (&str, &str) = ("host", "attic:7000");
+        const UPGRADE: (&str, &str) = ("upgrade", "websocket");
+        for (pairs, may) in [
+            (&[HOST, UPGRADE][..], true),
+            (&[HOST, UPGRADE, ("origin", "http://attic:7000")], true),
+            (&[HOST, UPGRADE, ("origin", "http://evil.example")], false),
+            (&[HOST, UPGRADE, ("origin", "https://attic:7000")], false),
+            (&[HOST, UPGRADE, ("origin", "null")], false),
+            (&[HOST, ("origin", "http://evil.example")], true),
+        ] {
+            let uri = Uri::from_static("/api/v1/events/ws");
+            assert_eq!(may_connect(&uri, &headers(pairs), false), may, "{pairs:?}");
+        }
     }
 
     #[test]

@@ -101,3 +101,11 @@ CREATE TABLE audit (
     hash BLOB NOT NULL
 );
 CREATE INDEX audit_by_action ON audit (action, seq);
+
+-- Where the audit log ends, with a keyed hash that says that this program left it so.
+CREATE TABLE audit_head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    mac BLOB NOT NULL
+);
