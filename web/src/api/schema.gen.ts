@@ -181,6 +181,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened, newest first. */
+        get: operations["get_api_v1_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as lines of JSON, newest first, without an end to their number. */
+        get: operations["get_api_v1_audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the whole log and says whether each entry is as it was written. */
+        get: operations["get_api_v1_audit_verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -300,6 +351,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalog/devices/{device}/visibility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows a machine to others, or hides it from everybody but its owner. */
+        post: operations["post_api_v1_catalog_devices_device_visibility"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/catalog/shares": {
         parameters: {
             query?: never;
@@ -388,6 +456,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A token for the event socket: good once, for 90 seconds, for this client. */
+        get: operations["get_api_v1_events_token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The event socket: offer the subprotocols `stream-v1` and `auth.<token>`. Closed with 1008 for a wrong token or when
+         *     the session ends, 1013 when the listener is too slow, 1001 when the machine stops.
+         */
+        get: operations["get_api_v1_events_ws"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/folders": {
         parameters: {
             query?: never;
@@ -400,6 +505,59 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The grants on shares that the caller manages, and those that are for the caller. */
+        get: operations["get_api_v1_grants"];
+        /** Gives a right, or puts it in place of the one that the same subject has on the share. */
+        put: operations["put_api_v1_grants"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What the subject of a grant could do with the share if it were given. Nothing is kept. */
+        post: operations["post_api_v1_grants_dry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One grant. */
+        get: operations["get_api_v1_grants_id"];
+        put?: never;
+        post?: never;
+        /** Ends a right. What it allowed ends at once. */
+        delete: operations["delete_api_v1_grants_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -594,6 +752,60 @@ export interface paths {
         patch: operations["patch_api_v1_people_id"];
         trace?: never;
     };
+    "/api/v1/rooms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rooms: for the owner all, for anybody else those they are in. */
+        get: operations["get_api_v1_rooms"];
+        put?: never;
+        /** Makes a room. */
+        post: operations["post_api_v1_rooms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a room. What its members were allowed through it ends at once. */
+        delete: operations["delete_api_v1_rooms_id"];
+        options?: never;
+        head?: never;
+        /** Renames a room. */
+        patch: operations["patch_api_v1_rooms_id"];
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/members/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Takes somebody into a room. */
+        put: operations["put_api_v1_rooms_id_members_person"];
+        post?: never;
+        /** Takes somebody out of a room. What they were allowed through it ends at once. */
+        delete: operations["delete_api_v1_rooms_id_members_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -658,6 +870,23 @@ export interface paths {
         put?: never;
         /** Does the first run and signs the visitor in. */
         post: operations["post_api_v1_setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who can see this? Everybody who may do anything with a share, and why. */
+        get: operations["get_api_v1_shares_id_access"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -788,6 +1017,8 @@ export interface components {
         };
         /** @description Offers another folder of this machine. */
         AddShare: {
+            /** @description True to let everybody who is paired look into it and save copies. */
+            everyone_may_read?: boolean;
             /** @description The folder, as an absolute path. */
             folder: string;
             /** @description What to call it; the folder's name if absent. */
@@ -831,6 +1062,61 @@ export interface components {
              * @default
              */
             path: string;
+        };
+        /** @description What a check of the whole log found. */
+        AuditCheck: {
+            /**
+             * Format: int64
+             * @description The first place at which something is wrong.
+             */
+            broken_at?: number | null;
+            /**
+             * Format: int64
+             * @description How many entries were found right.
+             */
+            entries: number;
+            /** @description True if every entry is as it was written, and none is missing or added. */
+            intact: boolean;
+            /** @description What is wrong there. */
+            why?: string | null;
+        };
+        /** @description One thing that happened. Never content; names only where the reader may see them. */
+        AuditEntry: {
+            /** @description What: `pairing.confirmed`, `grant.put`, `share.read` … */
+            action: string;
+            actor?: components["schemas"]["PrincipalId"] | null;
+            /** @description The address it came from. */
+            address?: string | null;
+            /** @description Whether it was allowed. */
+            allowed: boolean;
+            /** @description More, in words for programs. */
+            detail: Record<string, never>;
+            device?: components["schemas"]["DeviceId"] | null;
+            /** @description BLAKE3 over the entry before and this one, in hexadecimal. */
+            hash: string;
+            /** @description The request. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Its place in the log, counted from 1.
+             */
+            seq: number;
+            share?: components["schemas"]["ShareId"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+        };
+        /** @description A page of the log. */
+        AuditPage: {
+            /** @description Newest first. */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description Where the next page begins (`before`), if there is one.
+             */
+            next?: number | null;
         };
         /** @description Changes the PIN. Every other session ends. */
         ChangePin: {
@@ -900,6 +1186,10 @@ export interface components {
             name: string;
             /** @description True if it answers now. */
             online: boolean;
+            /** @description Whose it is. */
+            owner_principal_id: components["schemas"]["PrincipalId"];
+            /** @description False if only its owner sees it. */
+            visible: boolean;
         };
         /** @description A machine: its Ed25519 public key. Written in z-base-32 (52 characters). */
         DeviceId: string;
@@ -928,6 +1218,22 @@ export interface components {
         Devices: {
             /** @description Sorted by name. */
             devices: components["schemas"]["Device"][];
+        };
+        /** @description What one person may do with a share, and why. */
+        Effective: {
+            /** @description The grants that make it up; empty for the owner, who needs none. */
+            because: components["schemas"]["GrantId"][];
+            /** @description What they may do in the end. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description The person. */
+            principal: components["schemas"]["PrincipalId"];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+        };
+        /** @description The answer to "who can see this?" and "what would this person then be able to do?". */
+        EffectiveRights: {
+            /** @description Everybody who may do anything. */
+            rights: components["schemas"]["Effective"][];
         };
         /** @description One file or folder. */
         Entry: {
@@ -964,6 +1270,16 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "BAD_REQUEST" | "BAD_PATH" | "BAD_PARAMETER" | "NOT_SIGNED_IN" | "WRONG_PIN" | "WRONG_SETUP_CODE" | "WRONG_CODE" | "TOKEN_INVALID" | "WRONG_SIGNATURE" | "TICKET_MALFORMED" | "TICKET_KEY" | "TICKET_SIGNATURE" | "TICKET_EXPIRED" | "TICKET_REVOKED" | "TICKET_AUDIENCE" | "TICKET_PRESENTER" | "TICKET_RESOURCE" | "TICKET_PERMISSION" | "FORBIDDEN" | "CROSS_SITE" | "NOT_PRIVATE" | "OUTSIDE_SHARE" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "IS_FOLDER" | "NOT_FOLDER" | "CLOCK_SKEW" | "ALREADY_SET_UP" | "CONFLICT" | "PRECONDITION_FAILED" | "TOO_LARGE" | "RANGE_NOT_SATISFIABLE" | "UNKNOWN_HOST" | "UNSUPPORTED" | "LOCKED" | "TOO_MANY" | "INTERNAL" | "READ_FAILED" | "DEVICE_FAILED" | "DEVICE_UNREACHABLE" | "NOT_SET_UP" | "DEVICE_OFFLINE" | "TOOL_MISSING" | "BUSY" | "TIMED_OUT";
+        /** @description A token that opens the event socket within 90 seconds. */
+        EventsToken: {
+            /**
+             * Format: int64
+             * @description Seconds for which it is good.
+             */
+            expires_in: number;
+            /** @description To be offered as the subprotocol `auth.<token>` beside `stream-v1`. */
+            ws_token: string;
+        };
         /** @description One folder of this machine, with the folders in it that its user can read. */
         FolderChoice: {
             /**
@@ -981,6 +1297,36 @@ export interface components {
             places: components["schemas"]["Place"][];
             /** @description True if not every name is listed. */
             truncated: boolean;
+        };
+        /** @description What somebody may do with a share. */
+        Grant: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created: string;
+            /**
+             * Format: date-time
+             * @description Until when; absent for as long as nobody ends it.
+             */
+            expires_at?: string | null;
+            /** @description Who gave it. */
+            granted_by: components["schemas"]["PrincipalId"];
+            /** @description The grant. */
+            id: components["schemas"]["GrantId"];
+            /** @description What. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+            /** @description Who. */
+            subject: components["schemas"]["Subject"];
+        };
+        /** @description What somebody may do with a share. */
+        GrantId: string;
+        /** @description The grants that the caller may see. */
+        Grants: {
+            /** @description Sorted by share and age. */
+            grants: components["schemas"]["Grant"][];
         };
         /** @description That the service runs. */
         Health: {
@@ -1090,6 +1436,11 @@ export interface components {
             /** @description What the guest or the machine will be called. */
             name: string;
             principal?: components["schemas"]["PrincipalId"] | null;
+        };
+        /** @description Makes a room. */
+        MakeRoom: {
+            /** @description What to call it: 1 to 64 characters. */
+            name: string;
         };
         /**
          * @description How a result matched; better ones come first.
@@ -1231,6 +1582,20 @@ export interface components {
          * @enum {string}
          */
         Privacy: "local" | "private" | "open";
+        /** @description Gives or changes a right: a second one for the same share and subject replaces the first. */
+        PutGrant: {
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires_at?: string | null;
+            /** @description What. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+            /** @description Who. */
+            subject: components["schemas"]["Subject"];
+        };
         /** @description Names something: a person, a room, a device. */
         Rename: {
             /** @description What to call it: 1 to 64 characters. */
@@ -1240,6 +1605,22 @@ export interface components {
         RenameShare: {
             /** @description What to call it. */
             name: string;
+        };
+        /** @description A room: people who are given rights together. */
+        Room: {
+            /** @description The room. */
+            id: components["schemas"]["RoomId"];
+            /** @description Who is in it. */
+            members: components["schemas"]["PrincipalId"][];
+            /** @description What it is called. */
+            name: string;
+        };
+        /** @description People who are given rights together. */
+        RoomId: string;
+        /** @description The rooms here. */
+        Rooms: {
+            /** @description Sorted by name. */
+            rooms: components["schemas"]["Room"][];
         };
         /** @description One result. */
         SearchHit: components["schemas"]["Entry"] & {
@@ -1295,6 +1676,11 @@ export interface components {
             /** @description Newest use first. */
             sessions: components["schemas"]["Session"][];
         };
+        /** @description Shows a machine to others, or hides it from everybody but its owner. */
+        SetVisibility: {
+            /** @description False to hide it. */
+            visible: boolean;
+        };
         /** @description The settings that the page can change. */
         Settings: {
             /** @description True if people may look and download over plain HTTP. */
@@ -1339,6 +1725,8 @@ export interface components {
             code?: string | null;
             /** @description What the machine is called. */
             device_name: string;
+            /** @description True to let everybody who is paired later look into the folder and save copies. */
+            everyone_may_read?: boolean;
             /** @description The folder to share, as an absolute path on the machine. */
             folder: string;
             /** @description The PIN: 4 to 12 digits. */
@@ -1359,6 +1747,8 @@ export interface components {
         Share: {
             /** @description The machine it is on. */
             device_id: components["schemas"]["DeviceId"];
+            /** @description True if its machine answers now. */
+            device_online: boolean;
             /** @description Where it is on the machine, as an absolute path. Told to the owner on a private connection only. */
             folder?: string | null;
             /** @description The share. */
@@ -1367,6 +1757,8 @@ export interface components {
             name: string;
             /** @description What the caller may do with it. */
             permissions: components["schemas"]["Permission"][];
+            /** @description True if nothing can be written to it, whatever a grant says. */
+            read_only: boolean;
         };
         /** @description A folder of a device, offered under a name. */
         ShareId: string;
@@ -1404,6 +1796,21 @@ export interface components {
             /** @description The program's version. */
             version: string;
         };
+        /** @description Whom a grant is for. */
+        Subject: {
+            /** @description One person. */
+            id: components["schemas"]["PrincipalId"];
+            /** @enum {string} */
+            kind: "principal";
+        } | {
+            /** @description Everybody in a room. */
+            id: components["schemas"]["RoomId"];
+            /** @enum {string} */
+            kind: "room";
+        } | {
+            /** @enum {string} */
+            kind: "everyone";
+        };
         /** @description A device asks for an access token. */
         TokenRequest: {
             /** @description The device. */
@@ -1430,6 +1837,13 @@ export interface components {
         UseInvite: {
             /** @description The invite's string. */
             invite: string;
+        };
+        /** @description Whether a machine is shown to others. */
+        Visibility: {
+            /** @description The machine. */
+            id: components["schemas"]["DeviceId"];
+            /** @description False if only its owner sees it. */
+            visible: boolean;
         };
         /** @description A machine that waits to be let in. */
         WaitingMachine: {
@@ -1975,6 +2389,145 @@ export interface operations {
             };
         };
     };
+    get_api_v1_audit: {
+        parameters: {
+            query?: {
+                /** @description Only entries before this place. */
+                before?: number;
+                /** @description Only actions that begin like this: `pairing`. */
+                action?: string;
+                /** @description Only what this person did. */
+                actor?: string;
+                /** @description How many: 1 to 1,000; 100 if absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_audit_export: {
+        parameters: {
+            query?: {
+                /** @description Only entries before this place. */
+                before?: number;
+                /** @description Only actions that begin like this: `pairing`. */
+                action?: string;
+                /** @description Only what this person did. */
+                actor?: string;
+                /** @description How many: 1 to 1,000; 100 if absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_audit_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheck"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     post_api_v1_auth_login: {
         parameters: {
             query?: never;
@@ -2252,9 +2805,70 @@ export interface operations {
             };
         };
     };
-    get_api_v1_catalog_shares: {
+    post_api_v1_catalog_devices_device_visibility: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                /** @description the device */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetVisibility"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Visibility"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_catalog_shares: {
+        parameters: {
+            query?: {
+                /** @description Only those of this machine. */
+                device_id?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2619,6 +3233,78 @@ export interface operations {
             };
         };
     };
+    get_api_v1_events_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsToken"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_events_ws: {
+        parameters: {
+            query?: {
+                /** @description The number of the last event that was received: what came after it is told again, for five minutes. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the socket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     get_api_v1_folders: {
         parameters: {
             query?: {
@@ -2649,6 +3335,244 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ApiError"];
                 };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_grants: {
+        parameters: {
+            query?: {
+                /** @description Only those on this share. */
+                share?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grants"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    put_api_v1_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutGrant"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_grants_dry_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutGrant"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRights"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_grants_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the grant */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_grants_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the grant */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: {
                 headers: {
@@ -3301,6 +4225,286 @@ export interface operations {
             };
         };
     };
+    get_api_v1_rooms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rooms"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_rooms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeRoom"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Room"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_rooms_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the room */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    patch_api_v1_rooms_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the room */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rename"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Room"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    put_api_v1_rooms_id_members_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the room */
+                id: string;
+                /** @description the person */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Room"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_rooms_id_members_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the room */
+                id: string;
+                /** @description the person */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Room"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     get_api_v1_sessions: {
         parameters: {
             query?: never;
@@ -3554,6 +4758,52 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_shares_id_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the share */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRights"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
