@@ -29,6 +29,8 @@ const ABANDON_AFTER: Duration = Duration::from_millis(500);
 pub struct Running {
     shutdown: CancellationToken,
     served: JoinHandle<()>,
+    /// Closed last, so that peers need not find out for themselves.
+    lanes: Option<Endpoint>,
     /// Told goodbye first.
     links: Option<Arc<Control>>,
     /// Done once nothing is served any more.
@@ -75,7 +77,8 @@ impl Running {
     ) -> Result<Self> {
         let Listening { listener, notice } = listen::listen(config, role)?;
         let bound = listener.local_addr()?;
-        if let Some(lanes) = &doors.lanes {
+        let lanes = doors.lanes.clone();
+        if let Some(lanes) = &lanes {
             lanes.listens_at(bound);
         }
         let shutdown = CancellationToken::new();
@@ -86,7 +89,7 @@ impl Running {
         if config.open_browser && role != Role::Agent && role != Role::Coordinator {
             announce::open_browser(&announcement.local_url());
         }
-        Ok(Self { shutdown, served, links: None, at_end: None })
+        Ok(Self { shutdown, served, lanes, links: None, at_end: None })
     }
 
     /// Has these links say goodbye before anything else ends.
@@ -114,6 +117,9 @@ impl Running {
             served = self.served => served.context("the server failed")?,
             // A second Ctrl-C does not wait.
             told = told_to_end() => told?,
+        }
+        if let Some(lanes) = self.lanes {
+            lanes.close().await;
         }
         if let Some(last) = self.at_end {
             last.await;
