@@ -5,6 +5,8 @@ import { machinesOf } from './machines';
 const device = (id: string, more: Partial<Device> = {}): Device => ({
   id,
   name: id,
+  owner_principal_id: 'someone',
+  visible: true,
   online: true,
   local: false,
   last_seen: null,
