@@ -22,6 +22,7 @@ use crate::audit::Entry;
 use crate::clock::{from_ms, to_ms};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::Visitor;
+use crate::identity::joining::JoinError;
 use crate::settings::label;
 use crate::store::invites::InviteRow;
 
@@ -73,24 +74,40 @@ pub(crate) async fn make(
         used_ms: None,
     };
     let (row, secret) = rooms.identity.invites().make(row).await?;
-    let detail = json!({"invite": row.id, "grants": row.grants});
-    rooms.audit.record_durably(trail.done(Some(&caller), "invite.made", detail)).await;
     // Behind the `#`, a secret is sent to no server and stands in no log.
     let url = format!("{}invite#{}", urls.for_others().unwrap_or("/"), secret.text());
+    let detail = json!({"invite": row.id, "grants": row.grants});
+    rooms.audit.record_durably(trail.done(Some(&caller), "invite.made", detail)).await;
     let made = MadeInvite { invite: shown(row), text: url.clone(), url, words: secret.words() };
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// Nobody invites to what they could not give.
+/// Nobody gives by an invitation what they could not give by hand.
 fn check_grants(rooms: &Rooms, caller: &Caller, grants: &[InviteGrant]) -> Result<(), Refusal> {
     if grants.len() > MAX_GRANTS {
         return Err(Refusal::parameter("An invitation carries 200 rights at most."));
     }
-    let given = |grant: &InviteGrant| {
-        let held = rooms.share(grant.share).map(|share| rooms.held(caller, &share).permissions);
-        held.is_some_and(|held| held.allows(Permission::ManageShare))
+    let manages = |grant: &InviteGrant| {
+        let share = rooms.share(grant.share);
+        share.is_some_and(|share| rooms.held(caller, &share).permissions.allows(Permission::ManageShare))
     };
-    if grants.iter().all(given) { Ok(()) } else { Err(Refusal::not_found("There is no such share.")) }
+    if grants.iter().all(manages) { Ok(()) } else { Err(Refusal::not_found("There is no such share.")) }
+}
+
+/// Gives a newcomer what their invitation carries, on shares that are still there. What has ended meanwhile is not given.
+pub(crate) async fn give(rooms: &Rooms, person: PrincipalId, grants: &[InviteGrant]) -> Result<(), Refusal> {
+    let (Some(owner), now_ms) = (rooms.identity.owner_id(), to_ms(rooms.clock.wall())) else { return Ok(()) };
+    for grant in grants {
+        let InviteGrant { share, permissions, .. } = *grant;
+        let expires_ms = grant.expires_at.map(to_ms);
+        let lasts = expires_ms.is_none_or(|expires| now_ms < expires);
+        if lasts && !permissions.is_empty() && rooms.share(share).is_some() {
+            let wanted = Wanted { share, subject: Subject::Principal(person), permissions, expires_ms };
+            rooms.rights.put(&wanted, owner, now_ms).await?;
+        }
+    }
+    rooms.rights_moved();
+    Ok(())
 }
 
 /// The invitations, without their secrets.
@@ -111,13 +128,18 @@ pub(crate) async fn list(
         (status = 404, body = ApiError)))]
 pub(crate) async fn take_back(
     State(coordinator): State<Coordinator>,
-    _: OwnerCaller,
+    OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
+    let rooms = coordinator.rooms();
     let none = || Refusal::not_found("There is no such invitation.");
     let id: InviteId = id.parse().map_err(|_| none())?;
-    let found = coordinator.rooms().identity.invites().take_back(id).await?;
-    if found { Ok(StatusCode::NO_CONTENT) } else { Err(none()) }
+    if !rooms.identity.invites().take_back(id).await? {
+        return Err(none());
+    }
+    rooms.audit.record_durably(trail.done(Some(&caller), "invite.taken_back", json!({"invite": id}))).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lets a guest's browser in. The invitation is used up by it.
@@ -127,15 +149,20 @@ pub(crate) async fn take_back(
 pub(crate) async fn take(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
-    MaybeCaller(before): MaybeCaller,
     trail: Trail,
+    MaybeCaller(before): MaybeCaller,
     JsonBody(asked): JsonBody<UseInvite>,
 ) -> Result<Response, Refusal> {
     let rooms = coordinator.rooms();
     if visitor.privacy == Privacy::Open && !rooms.settings.allow_open() {
         return Err(Refusal::not_private());
     }
-    let (admitted, grants) = rooms.identity.use_invite(&visitor, &asked.invite).await?;
+    let used = rooms.identity.use_invite(&visitor, &asked.invite).await;
+    // A flood is turned away without a trace: else it would fill the log.
+    if used.is_err() && !matches!(used, Err(JoinError::TooMany(_))) {
+        rooms.audit.record(trail.refused(None, "invite.used", json!({}))).await;
+    }
+    let (admitted, grants) = used?;
     let person = admitted.session.principal;
     give(rooms, person, &grants).await?;
     let entry = trail.done(None, "invite.used", json!({"grants": grants}));
@@ -145,19 +172,4 @@ pub(crate) async fn take(
         rooms.sessions_ended(&[before]);
     }
     signed_in(rooms, &visitor, admitted)
-}
-
-/// Gives a newcomer what their invitation carries. What has ended meanwhile is not given.
-pub(crate) async fn give(rooms: &Rooms, person: PrincipalId, grants: &[InviteGrant]) -> Result<(), Refusal> {
-    let (Some(owner), now_ms) = (rooms.identity.owner_id(), to_ms(rooms.clock.wall())) else { return Ok(()) };
-    for grant in grants {
-        let InviteGrant { share, permissions, .. } = *grant;
-        let expires_ms = grant.expires_at.map(to_ms);
-        if expires_ms.is_none_or(|expires| now_ms < expires) && !permissions.is_empty() {
-            let wanted = Wanted { share, subject: Subject::Principal(person), permissions, expires_ms };
-            rooms.rights.put(&wanted, owner, now_ms).await?;
-        }
-    }
-    rooms.rights_moved();
-    Ok(())
 }

@@ -101,6 +101,7 @@ fn text(name: &str, max: usize, what: &str) -> Result<String, Refusal> {
 pub(crate) async fn start(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
+    trail: Trail,
     urls: Urls,
     JsonBody(asked): JsonBody<StartPairing>,
 ) -> Result<Json<PairingStarted>, Refusal> {
@@ -122,8 +123,16 @@ pub(crate) async fn start(
         async move |id: &str| words_of(keys, device, id.to_owned()).await
     };
     let invite = asked.invite.as_deref();
-    let (row, code) = rooms.identity.start_pairing(&visitor, invite, asking, words).await?;
-    rooms.tell(&Happening::PairingWaiting);
+    let begun = rooms.identity.start_pairing(&visitor, invite, asking, words).await;
+    let outcome =
+        |allowed| Entry { device: Some(device), allowed, ..trail.done(None, "pairing.begun", json!({})) };
+    if !matches!(begun, Err(JoinError::TooMany(_))) {
+        rooms.audit.record(outcome(begun.is_ok())).await;
+    }
+    let (row, code) = begun?;
+    if row.invite.is_none() {
+        rooms.tell(&Happening::PairingWaiting);
+    }
     Ok(Json(PairingStarted {
         pairing_code: row.invite.is_none().then_some(code),
         words: split(&row.words),
@@ -146,10 +155,16 @@ async fn words_of(keys: CoordinatorKeys, device: DeviceId, id: String) -> Result
         (status = 429, body = ApiError)))]
 pub(crate) async fn look(
     State(coordinator): State<Coordinator>,
-    _: OwnerCaller,
+    OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     JsonBody(asked): JsonBody<PairingCode>,
 ) -> Result<Json<WaitingMachine>, Refusal> {
-    Ok(Json(shown(coordinator.rooms().identity.look_at_code(&asked.pairing_code).await?)))
+    let rooms = coordinator.rooms();
+    let found = rooms.identity.look_at_code(&asked.pairing_code).await;
+    if found.is_err() {
+        rooms.audit.record(trail.refused(Some(&caller), "pairing.code", json!({}))).await;
+    }
+    Ok(Json(shown(found?)))
 }
 
 /// Lets a machine in, once it claims. The words were compared.
@@ -171,10 +186,13 @@ pub(crate) async fn confirm(
         (None, None) => Whose::Person(caller.principal),
     };
     let rooms = coordinator.rooms();
-    let row = rooms.identity.confirm_pairing(&asked.pending_pairing_id, &asked.pairing_code, whose).await?;
-    let entry = trail.done(Some(&caller), "pairing.confirmed", json!({"pairing": row.id}));
-    rooms.audit.record_durably(Entry { device: Some(row.device), ..entry }).await;
-    Ok(Json(shown(row)))
+    let confirmed =
+        rooms.identity.confirm_pairing(&asked.pending_pairing_id, &asked.pairing_code, whose).await;
+    let entry = trail.done(Some(&caller), "pairing.confirmed", json!({}));
+    let device = confirmed.as_ref().ok().map(|row| row.device);
+    rooms.audit.record_durably(Entry { device, allowed: device.is_some(), ..entry }).await;
+    rooms.tell(&Happening::PairingWaiting);
+    Ok(Json(shown(confirmed?)))
 }
 
 /// The waiting machine asks whether it was let in, and takes what it needs if it was.
@@ -184,8 +202,8 @@ pub(crate) async fn confirm(
 pub(crate) async fn claim(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
-    urls: Urls,
     trail: Trail,
+    urls: Urls,
     JsonBody(asked): JsonBody<ClaimPairing>,
 ) -> Result<Json<Claim>, Refusal> {
     let rooms = coordinator.rooms();
@@ -194,10 +212,12 @@ pub(crate) async fn claim(
     if joined.changed_hands {
         rooms.has_ended(Revoked::Device { id: joined.device });
     }
-    give(rooms, joined.principal, &joined.grants).await?;
-    let entry = trail.done(None, "pairing.claimed", json!({"grants": joined.grants}));
-    let entry = Entry { actor: Some(joined.principal), device: Some(joined.device), ..entry };
-    rooms.audit.record_durably(entry).await;
+    if joined.fresh {
+        give(rooms, joined.principal, &joined.grants).await?;
+        let entry = trail.done(None, "pairing.claimed", json!({"grants": joined.grants}));
+        let (actor, device) = (Some(joined.principal), Some(joined.device));
+        rooms.audit.record_durably(Entry { actor, device, ..entry }).await;
+    }
     Ok(Json(Claim::Paired {
         display_name: rooms.identity.principals().name(joined.principal).unwrap_or_default(),
         principal_id: joined.principal,
@@ -221,11 +241,17 @@ pub(crate) async fn waiting(State(coordinator): State<Coordinator>, _: OwnerCall
         (status = 404, body = ApiError)))]
 pub(crate) async fn turn_away(
     State(coordinator): State<Coordinator>,
-    _: OwnerCaller,
+    OwnerCaller(caller): OwnerCaller,
+    trail: Trail,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    let found = coordinator.rooms().identity.pairings().turn_away(&id).await?;
-    if found { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found("No such machine waits.")) }
+    let rooms = coordinator.rooms();
+    if !rooms.identity.pairings().turn_away(&id).await? {
+        return Err(Refusal::not_found("No such machine waits."));
+    }
+    rooms.audit.record(trail.done(Some(&caller), "pairing.turned_away", json!({}))).await;
+    rooms.tell(&Happening::PairingWaiting);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl From<JoinError> for Refusal {

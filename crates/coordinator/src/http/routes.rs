@@ -46,7 +46,7 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(tokens::nonce))
         .routes(routes!(tokens::token))
         .routes(routes!(sessions::list))
-        .routes(routes!(sessions::end))
+        .routes(routes!(sessions::rename, sessions::end))
         .routes(routes!(pairing::start))
         .routes(routes!(pairing::look))
         .routes(routes!(pairing::confirm))

@@ -506,6 +506,7 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/api/v1/auth/me", [401, 200, 200, 200, 200]),
     ("POST", "/api/v1/auth/pin", [401, 403, 403, 403, 400]),
     ("GET", "/api/v1/sessions", [401, 200, 200, 403, 200]),
+    ("PATCH", "/api/v1/sessions/{id}", [401, 400, 400, 403, 400]),
     ("DELETE", "/api/v1/sessions/{id}", [401, 404, 404, 403, 404]),
     ("GET", "/api/v1/auth/nonce", [200, 200, 200, 200, 200]),
     ("POST", "/api/v1/auth/token", [400, 400, 400, 400, 400]),

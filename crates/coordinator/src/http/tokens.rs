@@ -6,9 +6,12 @@ use proto::access_token::LIFETIME;
 use proto::api::auth::Privacy;
 use proto::api::pairing::{AccessToken, Nonce, TokenRequest};
 use proto::{ApiError, ErrorCode};
+use serde_json::json;
 
 use super::error::Refusal;
 use super::json::JsonBody;
+use super::trail::Trail;
+use crate::audit::Entry;
 use crate::coordinator::Coordinator;
 use crate::identity::Visitor;
 use crate::identity::access_token::TokenError;
@@ -36,6 +39,7 @@ pub(crate) async fn nonce(
 pub(crate) async fn token(
     State(coordinator): State<Coordinator>,
     visitor: Visitor,
+    trail: Trail,
     JsonBody(asked): JsonBody<TokenRequest>,
 ) -> Result<Json<AccessToken>, Refusal> {
     let rooms = coordinator.rooms();
@@ -47,8 +51,12 @@ pub(crate) async fn token(
     let device = asked.client_device_id;
     let known = rooms.identity.devices().find(device);
     let key = rooms.tickets.signing_key();
-    let (access_token, principal_id) =
-        rooms.identity.tokens().give(key, known, &asked.nonce, &asked.signature, open)?;
+    let given = rooms.identity.tokens().give(key, known, &asked.nonce, &asked.signature, open);
+    if given.is_err() {
+        let entry = trail.refused(None, "token", json!({}));
+        rooms.audit.record(Entry { device: Some(device), ..entry }).await;
+    }
+    let (access_token, principal_id) = given?;
     Ok(Json(AccessToken {
         access_token,
         token_type: "bearer".to_owned(),

@@ -1,5 +1,5 @@
 //! How somebody new comes in: a machine by its code or an invitation, a guest's browser by an invitation. Each way ends
-//! in one write to the disk that brings person, machine and rights together or not at all.
+//! in one write to the disk that brings person and machine together or not at all.
 
 use proto::api::people::InviteGrant;
 use proto::id::InviteId;
@@ -48,10 +48,11 @@ pub(crate) enum Whose {
 pub(crate) struct Joined {
     pub(crate) principal: PrincipalId,
     pub(crate) device: DeviceId,
+    /// False if it was let in before, and asks again.
+    pub(crate) fresh: bool,
     /// True if it was another person's until now.
     pub(crate) changed_hands: bool,
-    /// What came with the invitation.
-    #[allow(dead_code, reason = "rights take them next")]
+    /// What the invitation carries, to be given by who knows the rights.
     pub(crate) grants: Vec<InviteGrant>,
 }
 
@@ -130,8 +131,13 @@ impl Identity {
             Standing::Waiting => Ok(None),
             Standing::Claimed(row, principal) => {
                 let still = self.devices.owner_of(row.device) == Some(principal);
-                let again =
-                    Joined { principal, device: row.device, changed_hands: false, grants: Vec::new() };
+                let again = Joined {
+                    principal,
+                    device: row.device,
+                    fresh: false,
+                    changed_hands: false,
+                    grants: Vec::new(),
+                };
                 still.then_some(Some(again)).ok_or(PairingError::NoSuch.into())
             }
             Standing::Confirmed(row, principal) => {
@@ -187,7 +193,8 @@ impl Identity {
         let before = self.devices.owner_of(machine.id);
         let (principal, device) = (machine.principal, machine.id);
         self.devices.learn(machine);
-        Joined { principal, device, changed_hands: before.is_some_and(|owner| owner != principal), grants }
+        let changed_hands = before.is_some_and(|owner| owner != principal);
+        Joined { principal, device, fresh: true, changed_hands, grants }
     }
 
     /// Lets a guest's browser in.

@@ -169,6 +169,20 @@ impl Sessions {
         rows
     }
 
+    /// Gives a session's browser another name; `None` if there is no such session.
+    pub(crate) async fn rename(&self, id: SessionId, name: &str) -> Result<Option<SessionRow>, StoreError> {
+        if self.principal_of(id).is_none() {
+            return Ok(None);
+        }
+        self.store.rename_session(id, name).await?;
+        let mut table = self.held.write();
+        let held = table.values_mut().find(|held| held.row.id == id);
+        Ok(held.map(|held| {
+            name.clone_into(&mut held.row.browser);
+            held.row.clone()
+        }))
+    }
+
     /// Ends a session; false if there is none of that id.
     pub(crate) async fn end(&self, id: SessionId) -> Result<bool, StoreError> {
         let found = self.forget(|row| row.id == id);

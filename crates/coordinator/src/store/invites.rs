@@ -82,8 +82,8 @@ impl Store {
         Ok(())
     }
 
-    /// Uses an invitation up: the newcomer, their machine and their rights come with it, all or nothing. False if it was
-    /// used or over meanwhile.
+    /// Uses an invitation up: the newcomer and their machine come with it, all or nothing. False if it was used or over
+    /// meanwhile.
     pub(crate) async fn use_invite(
         &self,
         id: InviteId,

@@ -105,6 +105,15 @@ impl Store {
         Ok(())
     }
 
+    pub(crate) async fn rename_session(&self, id: SessionId, name: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sessions SET browser = $1 WHERE id = $2")
+            .bind(name)
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn delete_session(&self, id: SessionId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sessions WHERE id = ?").bind(id.to_string()).execute(&self.pool).await?;
         Ok(())

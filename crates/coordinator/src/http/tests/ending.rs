@@ -118,6 +118,7 @@ async fn nobody_reaches_what_is_another_s() {
     let device = device_key().id();
     for (method, path) in [
         (Method::DELETE, format!("/api/v1/sessions/{session}")),
+        (Method::PATCH, format!("/api/v1/sessions/{session}")),
         (Method::PATCH, format!("/api/v1/people/{person}")),
         (Method::DELETE, format!("/api/v1/devices/{device}")),
         (Method::PATCH, format!("/api/v1/devices/{device}")),
@@ -129,6 +130,10 @@ async fn nobody_reaches_what_is_another_s() {
     assert_eq!(people["people"].as_array().unwrap().len(), 2, "themselves and the owner");
     let sessions = guest.get(&world, "/api/v1/sessions").await.body;
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    let own = sessions["sessions"][0]["id"].as_str().unwrap();
+    let path = format!("/api/v1/sessions/{own}");
+    let named = guest.send(&world, Method::PATCH, &path, Some(json!({"name": "Phone"}))).await;
+    assert_eq!((&named.body["browser"], &named.body["current"]), (&json!("Phone"), &json!(true)));
     let renamed = json!({"name": "Ada L."});
     let own = guest.get(&world, "/api/v1/auth/me").await.body["principal"].as_str().unwrap().to_owned();
     let answer = guest.send(&world, Method::PATCH, &format!("/api/v1/people/{own}"), Some(renamed)).await;

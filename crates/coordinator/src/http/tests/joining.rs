@@ -303,6 +303,8 @@ async fn a_guest_comes_in_once_by_any_form_of_an_invitation_and_stays() {
         assert!(!listed.to_string().contains(str_of(&made, "words")), "secrets are told once");
         world.clock.pass(24 * 3600);
         assert_eq!(guest.get(&world, "/api/v1/auth/me").await.status, StatusCode::OK, "a day later");
+        let seen = guest.get(&world, "/api/v1/catalog/shares").await.body;
+        assert_eq!(seen["shares"][0]["permissions"], json!(["read"]), "what the invitation carries");
         owner = owner.signed_in(&world).await;
     }
 }
@@ -405,4 +407,40 @@ pub(super) async fn guest(world: &World, owner: &mut Browser) -> (Browser, Brows
     let me = take(&mut browser, world, str_of(&made, "text")).await.body;
     let machine = stranger(2).paired(world, owner, json!({"principal": me["principal"]})).await;
     (browser, machine.with_token(world).await.at)
+}
+
+#[tokio::test]
+async fn what_happens_at_the_door_is_written_down_and_no_secret_with_it() {
+    let (world, mut owner) = World::set_up().await;
+    let made = invite(&mut owner, &world, json!({})).await;
+    take(&mut private(30), &world, str_of(&made, "text")).await;
+    take(&mut private(31), &world, str_of(&made, "text")).await;
+    let mut machine = stranger(2);
+    let started = machine.start(&world).await;
+    look(&mut owner, &world, &other_code(str_of(&started, "pairing_code"))).await;
+    confirm(&mut owner, &world, &started, json!({})).await;
+    machine.claim(&world, &started).await;
+    machine.claim(&world, &started).await;
+    let world = world.restart().await;
+    let log = owner.get(&world, "/api/v1/audit?limit=100").await.body;
+    let entries = log["entries"].as_array().unwrap().iter().rev();
+    let concerned =
+        entries.filter(|e| ["invite", "pairing"].iter().any(|of| str_of(e, "action").starts_with(of)));
+    let told: Vec<_> = concerned.map(|e| (str_of(e, "action"), e["allowed"].as_bool().unwrap())).collect();
+    assert_eq!(
+        told,
+        [
+            ("invite.made", true),
+            ("invite.used", true),
+            ("invite.used", false),
+            ("pairing.begun", true),
+            ("pairing.code", false),
+            ("pairing.confirmed", true),
+            ("pairing.claimed", true),
+        ]
+    );
+    let secret = str_of(&made, "text").rsplit('#').next().unwrap();
+    for secret in [secret, str_of(&started, "pairing_code"), str_of(&started, "challenge")] {
+        assert!(!log.to_string().contains(&format!("\"{secret}")), "{secret}");
+    }
 }
