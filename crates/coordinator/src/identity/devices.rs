@@ -24,7 +24,6 @@ impl Devices {
     }
 
     /// Tells whenever a machine is paired, renamed, hidden, shown or revoked.
-    #[allow(dead_code, reason = "the control link will keep in step with it")]
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -72,7 +71,6 @@ impl Devices {
     }
 
     /// Shows a machine to others or hides it from them; `None` if there is none of that id.
-    #[allow(dead_code, reason = "the catalog will show and hide")]
     pub(crate) async fn show(&self, id: DeviceId, visible: bool) -> Result<Option<DeviceRow>, StoreError> {
         if self.find(id).is_none() {
             return Ok(None);

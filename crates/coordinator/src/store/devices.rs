@@ -70,7 +70,6 @@ impl Store {
         Ok(())
     }
 
-    #[allow(dead_code, reason = "the catalog will show and hide")]
     pub(crate) async fn show_device(&self, id: DeviceId, visible: bool) -> Result<(), StoreError> {
         sqlx::query("UPDATE devices SET visible = $1 WHERE id = $2")
             .bind(visible)
