@@ -4,6 +4,7 @@ mod ending;
 mod joining;
 mod links;
 mod machines;
+mod rights;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
