@@ -20,7 +20,10 @@ export type Login = Schemas['Login'];
 export type ChangePin = Schemas['ChangePin'];
 
 export type SetupState = Schemas['SetupState'];
-export type Setup = Omit<Schemas['Setup'], 'code'> & { code?: string };
+export type Setup = Omit<Schemas['Setup'], 'code' | 'everyone_may_read'> & {
+  code?: string;
+  everyone_may_read?: boolean;
+};
 export type Place = Schemas['Place'];
 export type FolderChoice = Answered<Schemas['FolderChoice']>;
 

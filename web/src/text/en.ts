@@ -323,6 +323,8 @@ export const en = {
     noCode: 'Type the setup code.',
     done: 'This machine is already set up.',
     signIn: 'Go to sign in',
+    everyone: 'Everyone who joins later may look and save copies',
+    everyoneHint: 'When off, nobody but you sees anything until you give them rights.',
     folderField: 'Folder',
     nameField: 'Name',
   },

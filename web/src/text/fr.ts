@@ -322,6 +322,8 @@ export const fr: Words = {
     noCode: 'Tapez le code d’installation.',
     done: 'Cette machine est déjà installée.',
     signIn: 'Aller à la connexion',
+    everyone: 'Toute personne qui entrera plus tard peut voir et enregistrer',
+    everyoneHint: 'Sinon, personne d’autre que vous ne voit rien tant que vous ne donnez pas de droits.',
     folderField: 'Dossier',
     nameField: 'Nom',
   },
