@@ -103,7 +103,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       await check(page, 'adding a machine');
 
       await page.goto(`${machine.url}/people`);
-      await expect(page.getByRole('heading', { name: 'Rooms' })).toBeVisible();
+      await expect(page.getByRole('heading', { name: 'Rooms', exact: true })).toBeVisible();
       await page.getByRole('button', { name: 'New room' }).click();
       await page.getByLabel('Name of the room').fill('Family');
       await page.keyboard.press('Enter');
