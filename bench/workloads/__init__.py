@@ -1,6 +1,6 @@
 """The workloads, in the order in which they run. Each takes the run and gives its tables."""
 
-from . import big_file, folder, footprint, index, ranges, search, small_files, stalled, thumbnail
+from . import big_file, folder, footprint, index, lanes, ranges, search, small_files, stalled, thumbnail
 
 WORKLOADS = {
     "big-file": big_file.run,
@@ -11,5 +11,6 @@ WORKLOADS = {
     "search": search.run,
     "index": index.run,
     "thumbnail": thumbnail.run,
+    "lanes": lanes.run,
     "footprint": footprint.run,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use peer::Endpoint;
+use peer::relay::Relay;
 use proto::api::events::Happening;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
@@ -106,6 +107,8 @@ pub(crate) struct Rooms {
     /// The other machines, as they are now.
     pub(crate) registry: Registry,
     pub(crate) greetings: Greetings,
+    /// Passes on what machines say to each other while they have no direct way.
+    pub(crate) relay: Relay,
     pub(crate) authority: Authority,
     pub(crate) folders: FolderChooser,
     pub(crate) default_folder: PathBuf,
@@ -158,6 +161,7 @@ impl Coordinator {
             gateway: Gateway::new(config.device),
             registry: Registry::open(store.clone(), Arc::clone(&clock), config.device).await?,
             greetings: Greetings::default(),
+            relay: Relay::default(),
             authority: opened.authority,
             folders: FolderChooser::new(config.default_folder.clone()),
             default_folder: config.default_folder,
@@ -298,6 +302,7 @@ impl Rooms {
             Revoked::Device { id } => {
                 end_client(Client::Device(*id));
                 self.gateway.part_with(*id);
+                self.relay.evict(*id);
                 self.registry.hang_up(*id);
             }
             Revoked::Principal { id } => {
@@ -332,6 +337,11 @@ impl Rooms {
             self.rights.forget_share(share.id).await?;
         }
         self.registry.remove(device).await
+    }
+
+    /// Whether a machine may use the relay: a paired one, and those who ask the paired ones.
+    pub(crate) fn may_relay(&self, device: DeviceId) -> bool {
+        device == self.device || self.gateway.id() == Some(device) || self.may_link(device).is_ok()
     }
 
     /// Whether this machine may keep a link here.

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use parking_lot::RwLock;
 use proto::DeviceId;
 use proto::wire::link::Addresses;
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -138,6 +139,14 @@ impl Endpoint {
     /// Says where a peer is, as somebody trusted told. A hint: whoever answers there has to prove its key.
     pub fn learn(&self, peer: DeviceId, addresses: Addresses) {
         self.0.answering.peers.peer(peer).learn(addresses);
+    }
+
+    /// Waits at these relays (`https://host:port`) from now on, and trusts these authorities' certificates at them.
+    /// What is no such address is passed over.
+    pub fn use_relays(&self, relays: &[String], authorities: Vec<CertificateDer<'static>>) {
+        let ways = Arc::clone(&self.0.ways);
+        let relays = relays.iter().filter_map(|url| url.parse().ok()).collect();
+        self.0.runtime.spawn(async move { ways.use_relays(relays, authorities).await });
     }
 
     /// Answers peers' requests (the device API) with this service from now on. Requests carry the extensions

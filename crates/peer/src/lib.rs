@@ -7,12 +7,14 @@
 //! Between devices the [`endpoint`] opens and answers streams: [`key`] says who is who, `addresses` where this one is,
 //! `peers` who may enter, `peer`
 //! what is known of one, `way` which lane is taken, `lane` how the bytes get there, `ask` asks on them and `accept`
-//! answers, both in the words of `http`.
+//! answers, both in the words of `http`. A [`relay`] helps two that have no direct path, and [`discovery`] finds coordinators on
+//! the local network.
 
 mod accept;
 mod addresses;
 mod ask;
 pub mod connection;
+pub mod discovery;
 pub mod edge;
 pub mod endpoint;
 mod error;
@@ -24,6 +26,7 @@ mod lane_io;
 mod peer;
 mod peers;
 mod protocol;
+pub mod relay;
 pub mod sendfile;
 mod way;
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use iroh::RelayUrl;
 use parking_lot::Mutex;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +18,7 @@ use crate::key::DeviceKey;
 use crate::lane::Stream;
 use crate::lane::lan::Lan;
 use crate::lane::quic::{Link, Quic};
+use crate::lane::trust::Trust;
 use crate::peer::Peer;
 use crate::protocol::Protocol;
 
@@ -34,6 +37,8 @@ pub(crate) struct Ways {
     use_quic: bool,
     pub(crate) whereabouts: Whereabouts,
     quic: OnceCell<Option<Arc<Quic>>>,
+    relays: tokio::sync::Mutex<Vec<RelayUrl>>,
+    trust: Arc<Trust>,
     /// Told of the QUIC lane once it is bound.
     bound: Mutex<Option<oneshot::Sender<Arc<Quic>>>>,
 }
@@ -63,6 +68,8 @@ impl Ways {
             use_quic: config.quic,
             whereabouts: Whereabouts::new(),
             quic: OnceCell::new(),
+            relays: tokio::sync::Mutex::default(),
+            trust: Arc::default(),
             bound: Mutex::new(Some(bound)),
         };
         (ways, word)
@@ -147,6 +154,16 @@ impl Ways {
         self.quic.get_or_init(|| self.bind_quic()).await.as_ref()
     }
 
+    /// Waits at these relays from now on, and trusts these authorities' certificates at them.
+    pub(crate) async fn use_relays(&self, relays: Vec<RelayUrl>, authorities: Vec<CertificateDer<'static>>) {
+        self.trust.set(&authorities);
+        let mut used = self.relays.lock().await;
+        if let Some(quic) = self.quic_if_bound() {
+            quic.set_relays(&used, &relays).await;
+        }
+        *used = relays;
+    }
+
     /// The QUIC lane, if it was needed yet.
     pub(crate) fn quic_if_bound(&self) -> Option<&Arc<Quic>> {
         self.quic.get()?.as_ref()
@@ -157,9 +174,10 @@ impl Ways {
             return None;
         }
         // The edge's own port, so that one rule in a firewall serves both.
-        match Quic::bind(&self.key, self.whereabouts.port().unwrap_or(0)).await {
+        match Quic::bind(&self.key, self.whereabouts.port().unwrap_or(0), &self.trust).await {
             Ok(quic) => {
                 let quic = Arc::new(quic);
+                quic.set_relays(&[], &self.relays.lock().await).await;
                 if let Some(bound) = self.bound.lock().take() {
                     let _ = bound.send(Arc::clone(&quic));
                 }

@@ -17,6 +17,7 @@ mod json;
 mod paired;
 mod pairing;
 mod people;
+mod relay;
 mod rooms;
 mod routes;
 mod sessions;

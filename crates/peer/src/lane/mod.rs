@@ -6,6 +6,7 @@ mod inbox;
 pub(crate) mod lan;
 pub(crate) mod pin;
 pub(crate) mod quic;
+pub(crate) mod trust;
 
 use std::time::Duration;
 

@@ -13,11 +13,15 @@ use iroh::endpoint::{
     ApplicationClose, BindOpts, Connection, ConnectionError, NetReportConfig, PortmapperConfig,
     QuicTransportConfig, VarInt, presets,
 };
-use iroh::{EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey, TransportAddr, Watcher};
+use iroh::tls::CaTlsConfig;
+use iroh::{
+    EndpointAddr, EndpointId, RelayConfig, RelayMap, RelayMode, RelayUrl, SecretKey, TransportAddr, Watcher,
+};
 use proto::DeviceId;
 use proto::wire::link::Addresses;
 
 use super::credit::Credited;
+use super::trust::Trust;
 use super::{LaneKind, PathState, Stream};
 use crate::error::OpenError;
 use crate::key::DeviceKey;
@@ -54,17 +58,17 @@ pub(crate) type Unbound = Box<dyn std::error::Error + Send + Sync>;
 
 impl Quic {
     /// Binds UDP sockets: at `port` if it is free, else anywhere.
-    pub(crate) async fn bind(key: &DeviceKey, port: u16) -> Result<Self, Unbound> {
-        match Self::bind_at(key, port).await {
+    pub(crate) async fn bind(key: &DeviceKey, port: u16, trust: &Arc<Trust>) -> Result<Self, Unbound> {
+        match Self::bind_at(key, port, trust).await {
             Err(error) if port != 0 => {
                 tracing::debug!(%error, port, "the UDP port is taken; any other will do");
-                Self::bind_at(key, 0).await
+                Self::bind_at(key, 0, trust).await
             }
             bound => bound,
         }
     }
 
-    async fn bind_at(key: &DeviceKey, port: u16) -> Result<Self, Unbound> {
+    async fn bind_at(key: &DeviceKey, port: u16, trust: &Arc<Trust>) -> Result<Self, Unbound> {
         let transport = QuicTransportConfig::builder()
             .default_path_max_idle_timeout(PATH_IDLE)
             .default_path_keep_alive_interval(PATH_PULSE)
@@ -72,11 +76,15 @@ impl Quic {
             .build();
         let mut probes = NetReportConfig::default();
         probes.captive_portal_check = false;
+        let trust = Arc::clone(trust);
+        let trusted =
+            CaTlsConfig::custom_server_cert_verifier(Arc::new(move |_| Ok(Arc::clone(&trust) as _)));
         let endpoint = iroh::Endpoint::builder(presets::Minimal)
             .secret_key(SecretKey::from_bytes(key.seed()))
             .alpns(Protocol::ALL.iter().map(|protocol| protocol.name().into()).collect())
             .portmapper_config(PortmapperConfig::Disabled)
             .net_report_config(probes)
+            .ca_tls_config(trusted)
             .relay_mode(RelayMode::Custom(RelayMap::empty()))
             .transport_config(transport)
             .bind_addr((Ipv4Addr::UNSPECIFIED, port))?
@@ -84,6 +92,17 @@ impl Quic {
             .bind()
             .await?;
         Ok(Self { endpoint })
+    }
+
+    /// Waits at these relays and at no others.
+    pub(crate) async fn set_relays(&self, before: &[RelayUrl], now: &[RelayUrl]) {
+        for gone in before.iter().filter(|url| !now.contains(url)) {
+            self.endpoint.remove_relay(gone).await;
+        }
+        for url in now {
+            let relay = RelayConfig::new(url.clone(), None);
+            self.endpoint.insert_relay(url.clone(), Arc::new(relay)).await;
+        }
     }
 
     /// Opens a connection for one protocol.
@@ -104,8 +123,23 @@ impl Quic {
             wait_for_welcome(&connection).await?;
             Ok(Link::new(connection))
         };
-        let dialled = tokio::time::timeout(DIAL_DEADLINE, dial).await;
-        dialled.unwrap_or_else(|_| Err(OpenError::TimedOut(self.relay_trouble())))
+        let only_relayed = addresses.direct.is_empty() && addresses.udp.is_empty();
+        tokio::select! {
+            dialled = dial => dialled,
+            () = self.relay_refusal(), if only_relayed => Err(OpenError::Unreachable(self.relay_trouble())),
+            () = tokio::time::sleep(DIAL_DEADLINE) => Err(OpenError::TimedOut(self.relay_trouble())),
+        }
+    }
+
+    /// Ends once the relay has refused this device.
+    async fn relay_refusal(&self) {
+        let mut status = self.endpoint.home_relay_status().stream();
+        while let Some(relays) = status.next().await {
+            if relays.iter().any(|relay| relay.auth_denied_reason().is_some()) {
+                return;
+            }
+        }
+        std::future::pending().await
     }
 
     /// What is wrong with the relay, in words.
@@ -261,11 +295,14 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    async fn bind(key: &DeviceKey) -> Quic {
+        Quic::bind(key, 0, &Arc::default()).await.unwrap()
+    }
+
     /// Both ends of a link on this machine. The endpoints have to be kept.
     async fn link() -> (Link, Link, [Quic; 2]) {
         let keys = [1, 2].map(|seed| DeviceKey::from_seed([seed; 32]).unwrap());
-        let [dialler, acceptor] =
-            [Quic::bind(&keys[0], 0).await.unwrap(), Quic::bind(&keys[1], 0).await.unwrap()];
+        let [dialler, acceptor] = [bind(&keys[0]).await, bind(&keys[1]).await];
         let port = acceptor.endpoint.bound_sockets().iter().find(|socket| socket.is_ipv4()).unwrap().port();
         let direct = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
         let addresses = Addresses { direct, ..Addresses::default() };
