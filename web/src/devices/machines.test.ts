@@ -40,7 +40,7 @@ it('a machine that has not been heard of since it was paired is there all the sa
 });
 
 it('only what the pairing tells of can be changed', () => {
-  const devices = [device('mine'), device('theirs')];
+  const devices = [device('mine', { visible: false }), device('theirs')];
   const machines = machinesOf(devices, [paired('mine', 'me', { visible: false })], 'me');
   expect(machines.map(({ id, manageable, visible }) => [id, manageable, visible])).toEqual([
     ['mine', true, false],
