@@ -82,6 +82,7 @@ test('a link of the sidebar leads into the list that it opens', async ({ machine
   await page.keyboard.press('ArrowDown');
   await expect(page.getByRole('row', { name: 'trips' })).toHaveAttribute('aria-selected', 'true');
   await page.keyboard.press('Enter');
+  await expect(page.getByRole('row', { name: 'b.txt' })).toBeVisible();
   await page.keyboard.press('End');
   await expect(page.getByRole('row', { name: 'b.txt' })).toHaveAttribute('aria-selected', 'true');
 
