@@ -2,8 +2,18 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::audit::ReadAudit;
+use crate::commands::cat::Cat;
 use crate::commands::config::ConfigCommand;
+use crate::commands::devices::ListDevices;
+use crate::commands::find::Find;
+use crate::commands::get::Get;
+use crate::commands::invite::Invite;
+use crate::commands::ls::Ls;
 use crate::commands::pair::Pair;
+use crate::commands::revoke::Revoke;
+use crate::commands::shares::ManageShares;
+use crate::commands::status::ShowStatus;
 use crate::settings::Settings;
 
 /// Browse, search, stream and share the files on all your machines.
@@ -57,9 +67,34 @@ pub enum Command {
     Web,
     /// Join another machine's coordinator, or list those that were joined.
     Pair(Pair),
+    /// List the machines there are.
+    Devices(ListDevices),
+    /// List what is offered; offer more, and say to whom.
+    Shares(ManageShares),
+    /// List a folder, or the shares there are.
+    Ls(Ls),
+    /// Find files and folders by name on every machine.
+    Find(Find),
+    /// Copy a file or folder to this machine.
+    Get(Get),
+    /// Write files to standard output.
+    Cat(Cat),
+    /// Ask somebody in, by one string that is good once.
+    Invite(Invite),
+    /// End what a machine, a person, a browser or an invitation may do here.
+    Revoke(Revoke),
+    /// Read who did what.
+    Audit(ReadAudit),
+    /// Tell whether Lanthorn answers, and who this machine is there.
+    Status(ShowStatus),
     /// Look at the settings and change them.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the script with which a shell completes these commands.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Print the description of the HTTP API (OpenAPI 3.1).
     #[command(hide = true)]
     Openapi {

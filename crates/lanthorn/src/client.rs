@@ -95,6 +95,8 @@ pub enum Trusted<'a> {
     AnyoneYet,
     /// This authority (PEM).
     Authority(&'a str),
+    /// This very certificate, the first of a chain (PEM), whatever name it is for.
+    Certificate(&'a str),
 }
 
 /// Connects to one coordinator.
@@ -113,8 +115,16 @@ impl Connector {
         let mut config = match trusted {
             Trusted::AnyoneYet => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AnyoneYet(provider)))
+                .with_custom_certificate_verifier(Arc::new(Only { provider, only: None }))
                 .with_no_client_auth(),
+            Trusted::Certificate(pem) => {
+                let first = CertificateDer::pem_slice_iter(pem.as_bytes()).next();
+                let only = first.context("there is no certificate")??;
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(Only { provider, only: Some(only) }))
+                    .with_no_client_auth()
+            }
             Trusted::Authority(pem) => {
                 let mut roots = RootCertStore::empty();
                 for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -178,8 +188,12 @@ impl Client {
         Self { address: connector.address.clone(), token: None, pool }
     }
 
+    /// Where it is.
+    pub fn url(&self) -> String {
+        self.address.url()
+    }
+
     /// The same coordinator, asked with an access token.
-    #[allow(dead_code, reason = "for commands that ask as this machine")]
     pub fn with_token(mut self, token: &str) -> Result<Self> {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
         value.set_sensitive(true);
@@ -188,7 +202,6 @@ impl Client {
     }
 
     /// `GET`s JSON.
-    #[allow(dead_code, reason = "for commands that ask as this machine")]
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.exchange(Method::GET, path, Bytes::new()).await
     }
@@ -287,19 +300,25 @@ impl AsyncWrite for Secured {
     }
 }
 
-/// Takes any certificate whose key is proved. Only for what people compare afterwards.
+/// Takes one certificate whose key is proved; any, for what people compare afterwards.
 #[derive(Debug)]
-struct AnyoneYet(Arc<CryptoProvider>);
+struct Only {
+    provider: Arc<CryptoProvider>,
+    only: Option<CertificateDer<'static>>,
+}
 
-impl ServerCertVerifier for AnyoneYet {
+impl ServerCertVerifier for Only {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
+        shown: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.only.as_ref().is_some_and(|only| only != shown) {
+            return Err(rustls::CertificateError::ApplicationVerificationFailure.into());
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -309,7 +328,7 @@ impl ServerCertVerifier for AnyoneYet {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -318,11 +337,11 @@ impl ServerCertVerifier for AnyoneYet {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -2,20 +2,27 @@
 
 #![allow(unreachable_pub, reason = "nothing of a binary can be reached from outside")]
 
+mod address;
 mod announce;
 mod cli;
 mod client;
 mod commands;
 mod config;
 mod device;
+mod fetch;
 mod forwarded;
 mod listen;
 mod membership;
 mod offer;
 mod paths;
+mod places;
+mod print;
 mod report;
+mod running;
 mod settings;
 mod settings_file;
+mod signed_in;
+mod subjects;
 mod telemetry;
 mod watched;
 mod webui;

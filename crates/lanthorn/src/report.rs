@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
+use proto::{ApiError, ErrorCode};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -21,11 +22,43 @@ impl std::fmt::Display for StartupFailed {
     }
 }
 
+/// What shells report of a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Marks a command that Ctrl-C ended.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stopped")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// An error of this machine's own, said like a coordinator's: a sentence and a next step.
+pub fn failure(code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Error {
+    Refused(ApiError::new(code, message, hint)).into()
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let broken = std::io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == broken)
+}
+
 /// Says how the command ended.
 #[expect(clippy::print_stderr, reason = "this is where errors are printed")]
 pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
     let Err(error) = ended else { return ExitCode::SUCCESS };
-    eprintln!("error: {error:#}");
+    if is_broken_pipe(&error) {
+        // Whoever read our output has had enough of it.
+        return ExitCode::SUCCESS;
+    }
+    match error.downcast_ref::<Refused>() {
+        Some(Refused(error)) => eprintln!("error: {}\nhint: {}", error.message, error.hint),
+        None => eprintln!("error: {error:#}"),
+    }
     if error.downcast_ref::<StartupFailed>().is_some() {
         match write_startup_log(typed, &error) {
             Ok(path) => eprintln!("This was written to {}", path.display()),
@@ -34,6 +67,7 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
     }
     match error.downcast_ref::<Refused>() {
         Some(Refused(error)) => error.code.exit_code().into(),
+        None if error.is::<Interrupted>() => INTERRUPTED.into(),
         None => ExitCode::FAILURE,
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::Typed;
 use crate::config::{self, Config};
 use crate::listen::{self, Listening};
 use crate::report::StartupFailed;
+use crate::running::RunningFile;
 use crate::telemetry;
 
 pub use crate::config::Role;
@@ -31,6 +32,8 @@ pub struct Running {
     served: JoinHandle<()>,
     /// Closed last, so that peers need not find out for themselves.
     lanes: Option<Endpoint>,
+    /// Tells commands on this machine where to ask.
+    file: Option<RunningFile>,
     /// Told goodbye first.
     links: Option<Arc<Control>>,
     /// Done once nothing is served any more.
@@ -81,6 +84,8 @@ impl Running {
         if let Some(lanes) = &lanes {
             lanes.listens_at(bound);
         }
+        let answers_commands = matches!(role, Role::All | Role::Coordinator);
+        let file = answers_commands.then(|| RunningFile::write(&config.homes.state, bound)).transpose()?;
         let shutdown = CancellationToken::new();
         let served =
             tokio::spawn(peer::edge::serve(listener, router, doors.tls, doors.lanes, shutdown.clone()));
@@ -89,7 +94,7 @@ impl Running {
         if config.open_browser && role != Role::Agent && role != Role::Coordinator {
             announce::open_browser(&announcement.local_url());
         }
-        Ok(Self { shutdown, served, lanes, links: None, at_end: None })
+        Ok(Self { shutdown, served, lanes, file, links: None, at_end: None })
     }
 
     /// Has these links say goodbye before anything else ends.
@@ -110,6 +115,7 @@ impl Running {
         told_to_end().await?;
         tracing::info!("ending: waiting for what is under way");
         self.shutdown.cancel();
+        drop(self.file);
         if let Some(links) = self.links {
             links.leave().await;
         }

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod cli;
 mod config;
 mod devices;
 mod files;

@@ -67,3 +67,13 @@ fn the_description_of_the_api_is_current() {
         );
     }
 }
+
+#[test]
+fn every_error_stands_in_the_table_of_exit_codes() {
+    let text = fs::read_to_string(root().join("docs/cli.md")).unwrap();
+    for code in proto::ErrorCode::ALL {
+        let row = format!("| {} | ", code.exit_code());
+        let named = format!("`{}`", code.as_str());
+        assert!(text.lines().any(|line| line.starts_with(&row) && line.contains(&named)), "{named}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The coordinator that a command asks, signed in as this machine: which one it is, and how the machine proves itself.
+//! The access token is kept in memory only.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use peer::DeviceKey;
+use proto::api::pairing::{AccessToken, Nonce, TokenRequest, token_text};
+use proto::ticket::PublicKey;
+use proto::{DeviceId, ErrorCode, base64url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::{Address, Client, Connector, Refused, Trusted};
+use crate::config::Config;
+use crate::membership::{Membership, Memberships};
+use crate::places::choose;
+use crate::report::failure;
+use crate::{device, running};
+
+/// A coordinator, asked as this machine.
+pub struct SignedIn {
+    stranger: Client,
+    known: Mutex<Client>,
+    key: DeviceKey,
+    /// The ids of the keys by which this coordinator goes; any, for this machine's own.
+    ids: Option<Vec<String>>,
+}
+
+impl SignedIn {
+    /// Signs in at the coordinator that `on` names, or at this machine's own.
+    pub async fn open(config: &Config, on: Option<&str>) -> Result<Self> {
+        let state = &config.homes.state;
+        let key = device::load_or_make(state)?;
+        match on {
+            None => Self::at(vec![own(config)?], key, None).await,
+            Some(typed) => {
+                let all = Memberships::read(state)?.memberships;
+                let joined = find(&all, typed)?;
+                Self::at(joined.connectors()?, key, Some(ids(joined))).await
+            }
+        }
+    }
+
+    /// Takes the first of these ways that leads there.
+    async fn at(ways: Vec<Connector>, key: DeviceKey, ids: Option<Vec<String>>) -> Result<Self> {
+        let mut failed = None;
+        for way in ways {
+            let stranger = Client::new(&way);
+            let signed_in =
+                Self { known: Mutex::new(stranger.clone()), stranger, key: key.clone(), ids: ids.clone() };
+            match signed_in.renew().await {
+                Ok(()) => return Ok(signed_in),
+                Err(error) if error.is::<Refused>() => return Err(error),
+                Err(error) => failed = Some(error),
+            }
+        }
+        let error = failed.context("this coordinator has no address; pair again")?;
+        let hint = match ids {
+            None => "Start it with: lanthorn",
+            Some(_) => "See that it runs and is on this network, then try again.",
+        };
+        Err(failure(
+            ErrorCode::DeviceUnreachable,
+            format!("The coordinator does not answer: {error:#}."),
+            hint,
+        ))
+    }
+
+    /// Gets a new access token.
+    async fn renew(&self) -> Result<()> {
+        let Nonce { nonce, coordinator } = self.stranger.get("/api/v1/auth/nonce").await?;
+        // A signature for another coordinator would open that one to whoever answers here.
+        if self.ids.as_ref().is_some_and(|ids| !ids.contains(&coordinator)) {
+            return Err(failure(
+                ErrorCode::WrongSignature,
+                "This coordinator goes by a key that this machine does not know.",
+                "If it was set up anew, join it again with: lanthorn pair",
+            ));
+        }
+        let signature = base64url::encode(&self.key.sign(&token_text(&coordinator, &nonce)));
+        let asked = TokenRequest { client_device_id: self.key.id(), nonce, signature };
+        let token: AccessToken = self.stranger.post("/api/v1/auth/token", &asked).await?;
+        let known = self.stranger.clone().with_token(&token.access_token)?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    fn client(&self) -> Client {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the coordinator is.
+    pub fn url(&self) -> String {
+        self.stranger.url()
+    }
+
+    /// This machine.
+    pub fn device(&self) -> DeviceId {
+        self.key.id()
+    }
+
+    /// Sends a request whose address is a path; once more with a new token if the old one is over.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+        match self.client().send(request.clone()).await {
+            Err(error) if is_token_over(&error) => {
+                self.renew().await?;
+                self.client().send(request).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// `GET`s JSON.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        match self.client().get(path).await {
+            Err(error) if is_token_over(&error) => {
+                self.renew().await?;
+                self.client().get(path).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Sends JSON and reads JSON.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let body = Full::new(serde_json::to_vec(body)?.into());
+        let answer = self.send(Request::builder().method(method).uri(path).body(body)?).await?;
+        let body =
+            http_body_util::BodyExt::collect(answer.into_body()).await.context("the answer broke off")?;
+        serde_json::from_slice(&body.to_bytes()).context("what answers is no coordinator of this version")
+    }
+
+    /// Ends something.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        self.send(Request::delete(path).body(Full::default())?).await.map(drop)
+    }
+}
+
+fn is_token_over(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|Refused(error)| error.code == ErrorCode::TokenInvalid)
+}
+
+/// The way to this machine's own coordinator.
+fn own(config: &Config) -> Result<Connector> {
+    let state = &config.homes.state;
+    let bound = running::read(state)?.ok_or_else(|| {
+        failure(
+            ErrorCode::DeviceOffline,
+            "Lanthorn does not run on this machine.",
+            "Start it with `lanthorn`, or name a coordinator that was joined: --on NAME.",
+        )
+    })?;
+    let address = Address::parse(&bound.to_string())?;
+    match &config.settings.certificate {
+        Some(chain) => Connector::new(address, &Trusted::Certificate(&read(chain)?)),
+        None => Connector::new(address, &Trusted::Authority(&read(&state.join("authority.pem"))?)),
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The membership that was typed: the coordinator's name, one of its addresses, or the beginning of its id.
+fn find<'a>(all: &'a [Membership], typed: &str) -> Result<&'a Membership> {
+    let there = |url: &String, wanted: &Address| Address::parse(url).is_ok_and(|known| known == *wanted);
+    let by_address = Address::parse(typed).ok().and_then(|wanted| {
+        all.iter().find(|joined| joined.coordinator.urls.iter().any(|url| there(url, &wanted)))
+    });
+    match by_address {
+        Some(joined) => Ok(joined),
+        None => {
+            choose("joined coordinator", typed, all, |m| &m.coordinator.name, |m| m.coordinator.id.clone())
+        }
+    }
+}
+
+fn ids(joined: &Membership) -> Vec<String> {
+    let keys = joined.coordinator.ticket_keys.iter();
+    let keys = keys.filter_map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes));
+    keys.map(|key| key.id()).collect()
+}
