@@ -125,7 +125,8 @@ fn request(query: &SearchQuery) -> Result<Request, Refusal> {
     }
     let scope: RelPath = query.path.parse()?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE) as usize;
-    Ok(Request { query: Arc::new(parsed), scope, filter, limit })
+    let shallow = query.recursive == Some(false);
+    Ok(Request { query: Arc::new(parsed), scope, shallow, filter, limit })
 }
 
 fn sentence(error: search::InvalidQuery) -> String {
@@ -390,6 +391,9 @@ mod tests {
         assert_eq!(names(&world, "q=rprt").await, ["Report.pdf", "report summer.pdf"]);
         assert_eq!(names(&world, "q=summer&path=Photos").await, ["Summer 2024", "IMG_1.JPG", "IMG_2.JPG"]);
         assert_eq!(names(&world, "q=summer&path=Photos/Summer%202024").await, [""; 0]);
+        assert_eq!(names(&world, "q=summer&path=Photos&recursive=false").await, ["Summer 2024"]);
+        assert_eq!(names(&world, "q=report&recursive=false").await, [""; 0]);
+        assert_eq!(names(&world, "q=img&path=Photos/Summer%202024&recursive=false").await.len(), 2);
     }
 
     #[tokio::test]

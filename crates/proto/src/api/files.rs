@@ -154,6 +154,8 @@ pub struct SearchQuery {
     pub q: String,
     /// Only below this folder.
     pub path: String,
+    /// `false` to find only what is in that folder itself.
+    pub recursive: Option<bool>,
     /// Only of this kind.
     #[param(inline)]
     pub kind: Option<Kind>,

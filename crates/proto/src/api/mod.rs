@@ -1,5 +1,6 @@
 //! The JSON shapes of the HTTP API, one file per resource. OpenAPI and the web page's types are made from these.
 
+pub mod across;
 pub mod audit;
 pub mod auth;
 pub mod catalog;

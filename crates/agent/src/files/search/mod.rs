@@ -46,6 +46,8 @@ pub struct Request {
     pub query: Arc<Query>,
     /// Only below this folder.
     pub scope: RelPath,
+    /// Only what is in that folder itself.
+    pub shallow: bool,
     /// Only such files.
     pub filter: Filter,
     /// How many results at the most.
@@ -174,7 +176,7 @@ pub(crate) fn walk(share: &Share, request: &Request) -> Walk {
         Arc::clone(&share.root),
         Arc::clone(&request.query),
         request.filter.clone(),
-        request.scope.clone(),
+        (request.scope.clone(), request.shallow),
         Instant::now() + BUDGET,
     )
 }
@@ -214,7 +216,7 @@ impl Best {
 /// A search that names alone answer.
 fn from_names(tree: &Tree, request: &Request) -> Outcome {
     let mut outcome = Outcome { complete: true, ..Outcome::default() };
-    let Some(sweep) = Sweep::new(tree, &request.query, &request.scope) else { return outcome };
+    let Some(sweep) = sweep_of(tree, request) else { return outcome };
     let mut top = Top::new(request.limit);
     let mut order = sweep::order(tree);
     let mut total = 0;
@@ -240,6 +242,11 @@ fn from_names(tree: &Tree, request: &Request) -> Outcome {
     outcome.hits = best.iter().filter_map(|candidate| locate(tree, candidate)).collect();
     outcome.total = total;
     outcome
+}
+
+fn sweep_of<'t>(tree: &'t Tree, request: &'t Request) -> Option<Sweep<'t>> {
+    let sweep = Sweep::new(tree, &request.query, &request.scope)?;
+    Some(if request.shallow { sweep.no_deeper() } else { sweep })
 }
 
 fn may_pass(tree: &Tree, request: &Request, entry: Offset) -> bool {
@@ -321,7 +328,7 @@ fn next_batch(
     from: usize,
     batch: &mut Vec<Hit>,
 ) -> Option<usize> {
-    let sweep = Sweep::new(tree, &request.query, &request.scope)?;
+    let sweep = sweep_of(tree, request)?;
     let mut take = |candidate: Candidate| {
         if may_pass(tree, request, candidate.entry) {
             batch.extend(locate(tree, &candidate));

@@ -103,6 +103,13 @@ impl<'t> Sweep<'t> {
         Some(sweep)
     }
 
+    /// The same, which looks at the one folder and not below it.
+    pub(crate) fn no_deeper(mut self) -> Self {
+        self.found.fill(OUTSIDE);
+        self.found[self.scope as usize] = 0;
+        self
+    }
+
     /// Judges a folder, and first those above it that were not judged yet.
     fn judge(&mut self, folder: FolderId, line: &mut Vec<FolderId>) {
         line.clear();

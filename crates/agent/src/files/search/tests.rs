@@ -166,7 +166,7 @@ proptest! {
         let tree = tree(&steps, false, 0);
         for text in QUERIES.into_iter().chain(["abty", "imjpg"]) {
             let query = Arc::new(Query::parse(text).unwrap());
-            let request = Request { query, scope: RelPath::root(), filter: Filter::default(), limit };
+            let request = Request { query, scope: RelPath::root(), shallow: false, filter: Filter::default(), limit };
             let all = from_names(&tree, &Request { limit: usize::MAX / 2, ..request.clone() });
             let page = from_names(&tree, &request);
             prop_assert_eq!(page.total, all.hits.len() as u64);
@@ -209,7 +209,8 @@ fn a_walk_finds_the_same() {
     ] {
         let query = Arc::new(Query::parse(text).unwrap());
         let deadline = Instant::now() + Duration::from_secs(60);
-        let mut walk = Walk::new(Arc::clone(&gate), query, Filter::default(), RelPath::root(), deadline);
+        let mut walk =
+            Walk::new(Arc::clone(&gate), query, Filter::default(), (RelPath::root(), false), deadline);
         let mut found: Vec<String> = Vec::new();
         while let Some(hits) = walk.go_on() {
             let fit = hits.into_iter().filter(|hit| hit.match_type() != MatchType::Fuzzy);
@@ -222,12 +223,30 @@ fn a_walk_finds_the_same() {
 }
 
 #[test]
+fn a_walk_can_stay_in_its_folder() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["a", "in/a", "in/a2", "in/deeper/a"] {
+        fs::create_dir_all(home.path().join(name).parent().unwrap()).unwrap();
+        fs::write(home.path().join(name), b"").unwrap();
+    }
+    let gate = Arc::new(ShareRoot::open(home.path()).unwrap());
+    let query = Arc::new(Query::parse("a").unwrap());
+    let scope = "in".parse().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut walk = Walk::new(gate, query, Filter::default(), (scope, true), deadline);
+    let mut found: Vec<String> = walk.go_on().unwrap().into_iter().map(|hit| hit.path.to_string()).collect();
+    found.sort();
+    assert_eq!(found, ["in/a", "in/a2"]);
+    assert!(walk.go_on().is_none() && walk.complete);
+}
+
+#[test]
 fn a_walk_whose_time_is_over_says_so() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("a"), b"").unwrap();
     let gate = Arc::new(ShareRoot::open(home.path()).unwrap());
     let query = Arc::new(Query::parse("a").unwrap());
-    let mut walk = Walk::new(gate, query, Filter::default(), RelPath::root(), Instant::now());
+    let mut walk = Walk::new(gate, query, Filter::default(), (RelPath::root(), false), Instant::now());
     assert!(walk.go_on().is_none());
     assert!(!walk.complete);
 }

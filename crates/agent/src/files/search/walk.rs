@@ -24,6 +24,7 @@ pub(crate) struct Walk {
     gate: Arc<ShareRoot>,
     query: Arc<Query>,
     filter: Filter,
+    shallow: bool,
     waiting: Vec<Place>,
     desk: Desk,
     deadline: Instant,
@@ -39,16 +40,16 @@ struct Place {
 }
 
 impl Walk {
-    /// A walk below a folder, which ends at the deadline.
+    /// A walk below a folder, or through it alone, which ends at the deadline.
     pub(crate) fn new(
         gate: Arc<ShareRoot>,
         query: Arc<Query>,
         filter: Filter,
-        scope: RelPath,
+        (scope, shallow): (RelPath, bool),
         deadline: Instant,
     ) -> Self {
         let waiting = vec![Place { path: scope, found: 0, trail: Trail::default() }];
-        Self { gate, query, filter, waiting, desk: Desk::new(), deadline, complete: true }
+        Self { gate, query, filter, shallow, waiting, desk: Desk::new(), deadline, complete: true }
     }
 
     /// Goes on for a while. The matches of that while; `None` at the end.
@@ -78,7 +79,7 @@ impl Walk {
             let (name, node) = (names.name(entry), names.node(entry).unwrap_or(Node::Special));
             // Too deep to be opened: not to be found either.
             let Ok(path) = place.path.join(&name.original()) else { continue };
-            if node == Node::Folder {
+            if node == Node::Folder && !self.shallow {
                 if self.waiting.len() >= MOST_WAITING {
                     self.complete = false;
                     continue;
