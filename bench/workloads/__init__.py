@@ -1,6 +1,8 @@
 """The workloads, in the order in which they run. Each takes the run and gives its tables."""
 
-from . import big_file, folder, footprint, index, lanes, ranges, search, small_files, stalled, thumbnail
+from . import (
+    big_file, federated, folder, footprint, index, lanes, ranges, search, small_files, stalled, thumbnail,
+)  # fmt: skip
 
 WORKLOADS = {
     "big-file": big_file.run,
@@ -9,6 +11,7 @@ WORKLOADS = {
     "small-files": small_files.run,
     "folder": folder.run,
     "search": search.run,
+    "federated": federated.run,
     "index": index.run,
     "thumbnail": thumbnail.run,
     "lanes": lanes.run,

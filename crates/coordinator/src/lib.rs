@@ -12,6 +12,7 @@ mod catalog;
 mod clock;
 mod coordinator;
 mod events;
+mod files;
 mod folders;
 mod gateway;
 mod guests;

@@ -493,6 +493,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/files/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A folder of a share, on whichever machine, as older programs ask for it. */
+        get: operations["get_api_v1_files_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/files/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files and folders by name, in all shares that the caller may look into, or in those named. With
+         *     `Accept: application/x-ndjson` or `text/event-stream` results come as each machine answers.
+         */
+        get: operations["get_api_v1_files_search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/folders": {
         parameters: {
             query?: never;
@@ -1299,6 +1336,49 @@ export interface components {
             /** @description True if not every name is listed. */
             truncated: boolean;
         };
+        /** @description The answer of `/files/search` as one document. */
+        FoundAcross: {
+            /** @description Below which folder of each share; empty for the roots. */
+            base_path: string;
+            /** @description The shares that could not be searched. */
+            errors: components["schemas"]["ShareError"][];
+            /** @description False if one share of one machine was named. */
+            federated: boolean;
+            /** @description Folders first, then by path without case. */
+            items: components["schemas"]["FoundItem"][];
+            /** @description The machines that are not there. */
+            offline: components["schemas"]["OfflineDevice"][];
+            /** @description What was looked for. */
+            query: string;
+            /** @description False if only that folder itself was looked at. */
+            recursive: boolean;
+            /** @description True if there may be more: more matched, or time or a limit ended the search. */
+            truncated: boolean;
+        };
+        /** @description A result, and where it is. */
+        FoundEntry: components["schemas"]["SearchHit"] & {
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What the machine is called. */
+            device_name: string;
+            /** @description The share. */
+            share_id: components["schemas"]["ShareId"];
+            /** @description What the share is called. */
+            share_name: string;
+        };
+        /** @description A result in the form of one answer. */
+        FoundItem: components["schemas"]["Item"] & {
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What the machine is called. */
+            device_name: string;
+            /** @description How it matched. */
+            match_type: components["schemas"]["MatchType"];
+            /** @description The share. */
+            share_id: components["schemas"]["ShareId"];
+            /** @description What the share is called. */
+            share_name: string;
+        };
         /** @description What somebody may do with a share. */
         Grant: {
             /**
@@ -1378,6 +1458,17 @@ export interface components {
             /** @description All that are not over for long. */
             invites: components["schemas"]["Invite"][];
         };
+        /** @description An entry with the members that older programs look for. */
+        Item: components["schemas"]["Entry"] & {
+            /** @description Where its content can be had, to be saved. Files only, and only who may save copies is told. */
+            download_url?: string | null;
+            /** @description True for a folder. */
+            is_dir: boolean;
+            /** @description The folder it is in, in text form; empty for the share's root. */
+            parent_path: string;
+            /** @description Where its content can be had, to be shown in place. Files only. */
+            stream_url?: string | null;
+        };
         /**
          * @description What a file is about, by its name's ending.
          * @enum {string}
@@ -1408,6 +1499,28 @@ export interface components {
             total: number;
             /** @description Names this state of the folder: pages with the same version fit together. */
             version: string;
+        };
+        /** @description The answer of `/files/list`. */
+        ListingAcross: {
+            /** @description The folder. */
+            current_path: string;
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description The entries: folders first, then by name. */
+            items: components["schemas"]["Item"][];
+            /**
+             * Format: int32
+             * @description How many entries the answer may have.
+             */
+            limit: number;
+            /** @description The folder it is in; null for the share's root. */
+            parent_path?: string | null;
+            /** @description What the caller may do with the share. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description The share. */
+            share_id: components["schemas"]["ShareId"];
+            /** @description True if the folder has more. */
+            truncated: boolean;
         };
         /** @description Signs in. */
         Login: {
@@ -1496,6 +1609,18 @@ export interface components {
             coordinator: string;
             /** @description The text. */
             nonce: string;
+        };
+        /** @description A machine that has shares for the caller and is not there. */
+        OfflineDevice: {
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What it is called. */
+            device_name: string;
+            /**
+             * Format: date-time
+             * @description When it was last there.
+             */
+            last_seen?: string | null;
         };
         /** @description A device as it is kept. `/api/v1/devices`. */
         PairedDevice: {
@@ -1622,6 +1747,45 @@ export interface components {
         Rooms: {
             /** @description Sorted by name. */
             rooms: components["schemas"]["Room"][];
+        };
+        /** @description One line of a streamed search, or the data of one server-sent event. */
+        SearchAcrossEvent: (components["schemas"]["FoundEntry"] & {
+            /** @enum {string} */
+            event: "hit";
+        }) | (components["schemas"]["OfflineDevice"] & {
+            /** @enum {string} */
+            event: "offline";
+        }) | (components["schemas"]["ShareError"] & {
+            /** @enum {string} */
+            event: "error";
+        }) | (components["schemas"]["ShareDone"] & {
+            /** @enum {string} */
+            event: "share";
+        }) | (components["schemas"]["SearchEnd"] & {
+            /** @enum {string} */
+            event: "done";
+        });
+        /** @description The end of a search. */
+        SearchEnd: {
+            /** @description False if a share was still being read, did not answer in time, or could not be searched. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description How many results were sent.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Milliseconds it took.
+             */
+            took_ms: number;
+            /** @description True if there may be more: more matched, or time or a limit ended the search. */
+            truncated: boolean;
+            /**
+             * Format: int32
+             * @description How many shares had not answered to the end when the search ended.
+             */
+            unanswered: number;
         };
         /** @description One result. */
         SearchHit: components["schemas"]["Entry"] & {
@@ -1760,6 +1924,39 @@ export interface components {
             permissions: components["schemas"]["Permission"][];
             /** @description True if nothing can be written to it, whatever a grant says. */
             read_only: boolean;
+        };
+        /** @description A share that has answered to the end. */
+        ShareDone: {
+            /** @description False if the share was still being read. */
+            complete: boolean;
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description The share. */
+            share_id: components["schemas"]["ShareId"];
+            /**
+             * Format: int64
+             * @description How many matched there in all.
+             */
+            total: number;
+            /** @description True if more matched than were sent. */
+            truncated: boolean;
+        };
+        /** @description A share that could not be searched, and why. */
+        ShareError: {
+            /** @description Why, for programs. */
+            code: components["schemas"]["ErrorCode"];
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What the machine is called. */
+            device_name: string;
+            /** @description Why, for people. */
+            error: string;
+            /** @description What to do about it. */
+            hint: string;
+            /** @description The share. */
+            share_id: components["schemas"]["ShareId"];
+            /** @description What the share is called. */
+            share_name: string;
         };
         /** @description A folder of a device, offered under a name. */
         ShareId: string;
@@ -2146,6 +2343,8 @@ export interface operations {
                 q?: string;
                 /** @description Only below this folder. */
                 path?: string;
+                /** @description `false` to find only what is in that folder itself. */
+                recursive?: boolean;
                 /** @description Only of this kind. */
                 kind?: "folder" | "image" | "video" | "audio" | "document" | "code" | "text" | "archive" | "other";
                 /** @description Only files of at least this many bytes. */
@@ -3297,6 +3496,110 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_files_list: {
+        parameters: {
+            query: {
+                /** @description The machine. */
+                device_id: string;
+                /** @description The share. */
+                share_id: string;
+                /** @description The folder, in text form; empty for the share's root. */
+                path?: string;
+                /** @description How many entries at the most: 50 to 5,000; 300 if absent. */
+                max_results?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListingAcross"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_files_search: {
+        parameters: {
+            query: {
+                /**
+                 * @description What to look for, 1 to 120 characters: words in any order, each in the name or the path; `*` and `?` make a word
+                 *     a pattern.
+                 */
+                q: string;
+                /** @description Only on this machine. */
+                device_id?: string;
+                /** @description Only in this share. */
+                share_id?: string;
+                /** @description Only below this folder of each share. */
+                path?: string;
+                /** @description `false` to find only what is in that folder itself. */
+                recursive?: boolean;
+                /** @description How many shares are searched at the most: 1 to 200; 30 if absent. */
+                max_shares?: number;
+                /** @description How many results of one share at the most: 10 to 1,000; 200 if absent. */
+                max_results_per_share?: number;
+                /** @description How many results in all at the most: 20 to 5,000; 800 if absent. */
+                max_results_total?: number;
+                /** @description After so many milliseconds the answer ends with what has come: 500 to 20,000; 6,000 if absent. */
+                timeout_budget_ms?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One document, or a `SearchAcrossEvent` a line or event */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundAcross"];
+                    "application/x-ndjson": components["schemas"]["SearchAcrossEvent"];
+                    "text/event-stream": components["schemas"]["SearchAcrossEvent"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };

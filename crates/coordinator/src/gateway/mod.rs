@@ -6,6 +6,7 @@ mod link;
 mod peer;
 pub(crate) mod tail;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::peer::{Endpoint, PathState};
@@ -51,20 +52,25 @@ pub(crate) enum GatewayError {
     Link(#[from] LinkError),
 }
 
-/// The links to devices: this machine's own, and through the endpoint every other's.
+/// The links to devices: those that were given, this machine's own among them, and through the endpoint every other's.
 pub(crate) struct Gateway {
     local: DeviceId,
-    link: RwLock<Option<Arc<dyn Link>>>,
+    links: RwLock<HashMap<DeviceId, Arc<dyn Link>>>,
     endpoint: RwLock<Option<Endpoint>>,
 }
 
 impl Gateway {
     pub(crate) fn new(local: DeviceId) -> Self {
-        Self { local, link: RwLock::default(), endpoint: RwLock::default() }
+        Self { local, links: RwLock::default(), endpoint: RwLock::default() }
     }
 
     pub(crate) fn set_local(&self, link: Arc<dyn Link>) {
-        *self.link.write() = Some(link);
+        self.set_link(self.local, link);
+    }
+
+    /// Requests to this device take this link.
+    pub(crate) fn set_link(&self, device: DeviceId, link: Arc<dyn Link>) {
+        self.links.write().insert(device, link);
     }
 
     /// From now on other machines are reached through this endpoint; they are here.
@@ -99,13 +105,13 @@ impl Gateway {
 
     /// True if this machine's own agent answers.
     pub(crate) fn is_local_online(&self) -> bool {
-        self.link.read().is_some()
+        self.links.read().contains_key(&self.local)
     }
 
     /// The link to a device, and the key with which it is asked, if it is asked with one.
     fn link_to(&self, device: DeviceId) -> Result<(Arc<dyn Link>, Option<DeviceId>), LinkError> {
-        if device == self.local {
-            return Ok((self.link.read().clone().ok_or(LinkError::Offline)?, None));
+        if let Some(link) = self.links.read().get(&device) {
+            return Ok((Arc::clone(link), None));
         }
         let endpoint = self.endpoint.read().clone().ok_or(LinkError::Offline)?;
         let presenter = endpoint.id();

@@ -25,15 +25,27 @@ pub(crate) async fn forward(
     trail: Trail,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let rooms = coordinator.rooms();
     let (device, path) = split(request.uri().path()).ok_or_else(nothing_here)?;
-    let grant = grant_for(rooms, &caller, &trail, device, path).await?;
     let tail = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    let answer = rooms.gateway.send(&grant, &rooms.tickets, &tail, request).await?;
-    let still = || rooms.still_allowed(&caller, &grant);
+    send(coordinator.rooms(), &caller, &trail, device, &tail, request).await
+}
+
+/// Takes a request to what `tail` names of a device, as far as the caller may. Every request to a device goes this way.
+pub(super) async fn send(
+    rooms: &Rooms,
+    caller: &Caller,
+    trail: &Trail,
+    device: DeviceId,
+    tail: &str,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let path = tail.split('?').next().unwrap_or_default();
+    let grant = grant_for(rooms, caller, trail, device, path).await?;
+    let answer = rooms.gateway.send(&grant, &rooms.tickets, tail, request).await?;
+    let still = || rooms.still_allowed(caller, &grant);
     Ok(rooms.running.hold(&grant, answer, still))
 }
 
@@ -59,14 +71,15 @@ async fn grant_for(
             decision?
         }
     };
-    if device != rooms.device {
-        may_answer(rooms, device)?;
-    }
+    may_answer(rooms, device)?;
     Ok(grant)
 }
 
 /// Says at once what a request to another machine would only find out after a while.
-fn may_answer(rooms: &Rooms, device: DeviceId) -> Result<(), Refusal> {
+pub(super) fn may_answer(rooms: &Rooms, device: DeviceId) -> Result<(), Refusal> {
+    if device == rooms.device {
+        return if rooms.gateway.is_local_online() { Ok(()) } else { Err(LinkError::Offline.into()) };
+    }
     let presence = rooms.registry.presence(device);
     if !presence.online {
         return Err(LinkError::Offline.into());
@@ -110,7 +123,7 @@ fn shown(path: PathState) -> DevicePath {
     DevicePath { lane, round_trip_ms, why: path.why }
 }
 
-fn no_such_device() -> Refusal {
+pub(super) fn no_such_device() -> Refusal {
     Refusal::not_found("There is no such device.")
 }
 

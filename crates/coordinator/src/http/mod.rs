@@ -8,6 +8,7 @@ mod cookie;
 mod devices;
 mod error;
 mod events;
+mod files;
 mod folders;
 mod grants;
 mod greetings;

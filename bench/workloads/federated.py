@@ -1,0 +1,129 @@
+"""One search over twenty machines of 50,000 files each: real processes on loopback, paired with one coordinator."""
+
+import json
+import re
+import subprocess
+import time
+from contextlib import ExitStack
+from urllib.parse import quote
+
+from lib.bench import Bench
+from lib.data import COMMON, HUNDREDS, RARE
+from lib.http import Client
+from lib.lanthorn import Lanthorn
+from lib.tables import Table
+
+from .index import wait_for_index
+
+QUERIES = {"A rare name": RARE, "Hundreds of hits": HUNDREDS, "Thousands of hits": COMMON}
+PATIENCE = 60
+
+
+def run(bench: Bench) -> list[Table]:
+    devices, thousands = (3, 1) if bench.quick else (20, 50)
+    root = bench.data.tree(thousands)
+    with ExitStack() as stack:
+        coordinator = start(bench, stack, bench.fresh("empty"))
+        client = coordinator.client()
+        stack.callback(client.close)
+        machines = [start(bench, stack, root) for _ in range(devices)]
+        for machine in machines:
+            wait_for_index(machine)
+            pair(bench, machine, coordinator, client)
+        wait_for_all(client, devices)
+        cpu = [machine.process.cpu_seconds for machine in (coordinator, *machines)]
+        tables = [measure(bench, client, devices, thousands, cpu, *query) for query in QUERIES.items()]
+    return tables
+
+
+def start(bench: Bench, stack: ExitStack, root) -> Lanthorn:
+    server = Lanthorn(bench.binary, bench.fresh("machine"))
+    stack.callback(server.stop)
+    server.set_up(root)
+    return server
+
+
+def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn, client: Client) -> None:
+    """The machine asks to join, and the owner types its code."""
+    places = {name: str(machine.home / name) for name in ("settings", "state", "cache")}
+    command = [
+        str(bench.binary), "pair", f"127.0.0.1:{coordinator.port}",
+        "--settings-dir", places["settings"], "--state-dir", places["state"], "--cache-dir", places["cache"],
+    ]  # fmt: skip
+    joining = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"HOME": str(machine.home)})
+    try:
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = joining.stdout.readline()
+            if not line:
+                raise RuntimeError(f"no code was printed: {printed}")
+            printed += line
+        code = "".join(re.search(r"Code\s+([\d ]+)", printed).group(1).split())
+        page = coordinator.own_page()
+        waiting = post(client, "/api/v1/pairing/look", {"pairing_code": code}, page).json()
+        wish = {"pairing_code": code, "pending_pairing_id": waiting["pending_pairing_id"]}
+        post(client, "/api/v1/pairing/confirm", wish, page)
+        joining.stdout.read()
+        if joining.wait(PATIENCE):
+            raise RuntimeError("the machine did not join")
+    finally:
+        joining.kill()
+        joining.wait()
+
+
+def post(client: Client, path: str, body: dict, page: dict):
+    """Waits where the coordinator says that it was asked too often."""
+    while (answer := client.ask(path, method="POST", body=body, **page)).status == 429:
+        time.sleep(int(answer.headers["Retry-After"]))
+    if answer.status != 200:
+        raise RuntimeError(f"{path}: {answer.status} {answer.body[:300]!r}")
+    return answer
+
+
+def wait_for_all(client: Client, devices: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        known = client.good("/api/v1/catalog/devices").json()["devices"]
+        if sum(device["online"] for device in known) == devices + 1:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("not all machines came")
+
+
+def measure(bench: Bench, client: Client, devices: int, thousands: int, cpu: list, title: str, words: str) -> Table:
+    table = Table(
+        f"{title} over {devices} machines of {thousands},000 files: '{words}'", "ms",
+        "first result at most 50 ms, all at most 200 ms", less_is_better=True, ours="all",
+    )  # fmt: skip
+    for _ in range(3):
+        search(client, words)
+    for _ in range(4 * bench.rounds):
+        used = sum(each() for each in cpu)
+        first, all_of_it, hits, end = search(client, words)
+        used = sum(each() for each in cpu) - used
+        if not end["complete"] or hits < devices:
+            raise RuntimeError(f"not every machine answered whole: {end}, {hits} hits")
+        table.row("first result").add(first)
+        table.row("all").add(all_of_it, hits=hits, CPU_ms=1000 * used)
+    table.notes.append(
+        "One request on a kept connection, answered as lines. Every machine is a process of its own and is reached over "
+        "its LAN lane, all on this one machine and its cores. CPU: all processes together."
+    )
+    return table
+
+
+def search(client: Client, words: str) -> tuple[float, float, int, dict]:
+    """Milliseconds to the first result and to the end, how many results, and what the end says."""
+    path = f"/api/v1/files/search?q={quote(words)}&max_results_total=5000"
+    begun, first, body = time.perf_counter(), 0.0, b""
+    client.link.request("GET", path, headers={**client.headers, "Accept": "application/x-ndjson"})
+    answer = client.link.getresponse()
+    while piece := answer.read1(1 << 16):
+        body += piece
+        if not first and b'"event":"hit"' in body:
+            first = time.perf_counter()
+    ended = time.perf_counter()
+    if answer.status != 200:
+        raise RuntimeError(f"{path}: {answer.status} {body[:300]!r}")
+    end = json.loads(body.splitlines()[-1])
+    return (first - begun) * 1000, (ended - begun) * 1000, body.count(b'"event":"hit"'), end
