@@ -44,19 +44,32 @@ def start(bench: Bench, stack: ExitStack, root) -> Lanthorn:
 
 
 def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn, client: Client) -> None:
-    """The machine asks to join, and the owner types its code."""
+    """The machine asks to join, again where it was told to wait, and the owner types its code."""
     places = {name: str(machine.home / name) for name in ("settings", "state", "cache")}
     command = [
         str(bench.binary), "pair", f"127.0.0.1:{coordinator.port}",
         "--settings-dir", places["settings"], "--state-dir", places["state"], "--cache-dir", places["cache"],
     ]  # fmt: skip
-    joining = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"HOME": str(machine.home)})
+    deadline = time.monotonic() + PATIENCE
+    while seconds := join(command, machine, coordinator, client):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the coordinator lets no more machines join")
+        time.sleep(seconds)
+
+
+def join(command: list[str], machine: Lanthorn, coordinator: Lanthorn, client: Client) -> int:
+    """One try; how many seconds to wait before the next, or 0 if the machine has joined."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    joining = subprocess.Popen(command, text=True, env={"HOME": str(machine.home)}, **pipes)
     try:
         printed = ""
         while "Ctrl-C" not in printed:
             line = joining.stdout.readline()
             if not line:
-                raise RuntimeError(f"no code was printed: {printed}")
+                said = joining.stderr.read()
+                if wait := re.search(r"Wait (\d+) second", said):
+                    return int(wait.group(1))
+                raise RuntimeError(f"no code was printed: {printed}{said}")
             printed += line
         code = "".join(re.search(r"Code\s+([\d ]+)", printed).group(1).split())
         page = coordinator.own_page()
@@ -66,6 +79,7 @@ def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn, client: Client)
         joining.stdout.read()
         if joining.wait(PATIENCE):
             raise RuntimeError("the machine did not join")
+        return 0
     finally:
         joining.kill()
         joining.wait()
