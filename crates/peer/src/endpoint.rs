@@ -230,7 +230,8 @@ async fn run_quic(bound: oneshot::Receiver<Arc<Quic>>, ways: Weak<Ways>, answeri
     tokio::join!(followed, answering.on_quic(quic));
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod netns;
 #[cfg(test)]
 mod tests;
