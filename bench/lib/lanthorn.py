@@ -14,8 +14,8 @@ class Lanthorn:
     name = "lanthorn"
     measures_tls = True
 
-    def __init__(self, binary: Path, home: Path, port: int | None = None):
-        self.home, self.port = home, port or free_port()
+    def __init__(self, binary: Path, home: Path, port: int | None = None, flags: tuple[str, ...] = ()):
+        self.home, self.port, self.flags = home, port or free_port(), flags
         self.binary = binary
         self.cookies: dict[bool, str] = {}
         self.process = self._spawn()
@@ -28,6 +28,7 @@ class Lanthorn:
         command = [
             str(self.binary), "up", "--no-browser", "--host", "127.0.0.1", "--port", str(self.port),
             "--settings-dir", places["settings"], "--state-dir", places["state"], "--cache-dir", places["cache"],
+            *self.flags,
         ]  # fmt: skip
         return Process(command, self.home / "log", env)
 

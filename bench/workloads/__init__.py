@@ -1,7 +1,7 @@
 """The workloads, in the order in which they run. Each takes the run and gives its tables."""
 
 from . import (
-    big_file, federated, folder, footprint, index, lanes, ranges, search, small_files, stalled, thumbnail,
+    big_file, federated, folder, footprint, gateway, index, lanes, ranges, search, small_files, stalled, thumbnail,
 )  # fmt: skip
 
 WORKLOADS = {
@@ -11,6 +11,7 @@ WORKLOADS = {
     "small-files": small_files.run,
     "folder": folder.run,
     "search": search.run,
+    "gateway": gateway.run,
     "federated": federated.run,
     "index": index.run,
     "thumbnail": thumbnail.run,

@@ -1,22 +1,19 @@
 """One search over twenty machines of 50,000 files each: real processes on loopback, paired with one coordinator."""
 
 import json
-import re
-import subprocess
 import time
 from contextlib import ExitStack
 from urllib.parse import quote
 
 from lib.bench import Bench
 from lib.data import COMMON, HUNDREDS, RARE
+from lib.fleet import pair, start, wait_for_all
 from lib.http import Client
-from lib.lanthorn import Lanthorn
 from lib.tables import Table
 
 from .index import wait_for_index
 
 QUERIES = {"A rare name": RARE, "Hundreds of hits": HUNDREDS, "Thousands of hits": COMMON}
-PATIENCE = 60
 
 
 def run(bench: Bench) -> list[Table]:
@@ -34,74 +31,6 @@ def run(bench: Bench) -> list[Table]:
         cpu = [machine.process.cpu_seconds for machine in (coordinator, *machines)]
         tables = [measure(bench, client, devices, thousands, cpu, *query) for query in QUERIES.items()]
     return tables
-
-
-def start(bench: Bench, stack: ExitStack, root) -> Lanthorn:
-    server = Lanthorn(bench.binary, bench.fresh("machine"))
-    stack.callback(server.stop)
-    server.set_up(root)
-    return server
-
-
-def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn, client: Client) -> None:
-    """The machine asks to join, again where it was told to wait, and the owner types its code."""
-    places = {name: str(machine.home / name) for name in ("settings", "state", "cache")}
-    command = [
-        str(bench.binary), "pair", f"127.0.0.1:{coordinator.port}",
-        "--settings-dir", places["settings"], "--state-dir", places["state"], "--cache-dir", places["cache"],
-    ]  # fmt: skip
-    deadline = time.monotonic() + PATIENCE
-    while seconds := join(command, machine, coordinator, client):
-        if time.monotonic() > deadline:
-            raise RuntimeError("the coordinator lets no more machines join")
-        time.sleep(seconds)
-
-
-def join(command: list[str], machine: Lanthorn, coordinator: Lanthorn, client: Client) -> int:
-    """One try; how many seconds to wait before the next, or 0 if the machine has joined."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    joining = subprocess.Popen(command, text=True, env={"HOME": str(machine.home)}, **pipes)
-    try:
-        printed = ""
-        while "Ctrl-C" not in printed:
-            line = joining.stdout.readline()
-            if not line:
-                said = joining.stderr.read()
-                if wait := re.search(r"Wait (\d+) second", said):
-                    return int(wait.group(1))
-                raise RuntimeError(f"no code was printed: {printed}{said}")
-            printed += line
-        code = "".join(re.search(r"Code\s+([\d ]+)", printed).group(1).split())
-        page = coordinator.own_page()
-        waiting = post(client, "/api/v1/pairing/look", {"pairing_code": code}, page).json()
-        wish = {"pairing_code": code, "pending_pairing_id": waiting["pending_pairing_id"]}
-        post(client, "/api/v1/pairing/confirm", wish, page)
-        joining.stdout.read()
-        if joining.wait(PATIENCE):
-            raise RuntimeError("the machine did not join")
-        return 0
-    finally:
-        joining.kill()
-        joining.wait()
-
-
-def post(client: Client, path: str, body: dict, page: dict):
-    """Waits where the coordinator says that it was asked too often."""
-    while (answer := client.ask(path, method="POST", body=body, **page)).status == 429:
-        time.sleep(int(answer.headers["Retry-After"]))
-    if answer.status != 200:
-        raise RuntimeError(f"{path}: {answer.status} {answer.body[:300]!r}")
-    return answer
-
-
-def wait_for_all(client: Client, devices: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        known = client.good("/api/v1/catalog/devices").json()["devices"]
-        if sum(device["online"] for device in known) == devices + 1:
-            return
-        time.sleep(0.1)
-    raise RuntimeError("not all machines came")
 
 
 def measure(bench: Bench, client: Client, devices: int, thousands: int, cpu: list, title: str, words: str) -> Table:

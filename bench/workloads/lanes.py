@@ -5,6 +5,7 @@ Needs the program that measures: `cargo build --release -p lanthorn-peer --examp
 
 import json
 import subprocess
+from pathlib import Path
 
 from lib.bench import Bench
 from lib.tables import Table
@@ -12,10 +13,18 @@ from lib.tables import Table
 NAMES = {"tls": "bare TLS over TCP", "lan": "LAN lane", "iroh": "bare iroh stream", "quic": "QUIC lane"}
 
 
-def run(bench: Bench) -> list[Table]:
+def find(bench: Bench) -> Path | None:
+    """The program that measures, if it is built."""
     program = bench.binary.parent / "examples" / "lanes"
-    if not program.is_file():
-        print("lanes: left out: 'cargo build --release -p lanthorn-peer --example lanes' makes what measures them")
+    if program.is_file():
+        return program
+    print("left out: 'cargo build --release -p lanthorn-peer --example lanes' makes what measures the lanes")
+    return None
+
+
+def run(bench: Bench) -> list[Table]:
+    program = find(bench)
+    if not program:
         return []
     rate = Table("1 GiB between two devices", "MiB/s", "LAN lane ≥ 0.7 × bare TLS, QUIC lane ≥ 0.8 × bare iroh",
                  less_is_better=False, ours="LAN lane")  # fmt: skip
@@ -31,7 +40,7 @@ def run(bench: Bench) -> list[Table]:
     return [rate, small]
 
 
-def measure(program, rounds: int) -> dict[str, list[tuple[str, float]]]:
+def measure(program: Path, rounds: int) -> dict[str, list[tuple[str, float]]]:
     lines = subprocess.run([program, str(rounds)], capture_output=True, text=True, check=True).stdout
     figures: dict[str, list[tuple[str, float]]] = {}
     for figure in map(json.loads, lines.splitlines()):

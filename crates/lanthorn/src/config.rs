@@ -7,9 +7,10 @@ use std::time::Duration;
 use agent::MediaConfig;
 use anyhow::{Result, bail, ensure};
 use coordinator::OwnCertificate;
+use peer::DeviceKey;
 
 use crate::paths::{self, Homes};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Lanes, Settings};
 
 /// Idle sessions end after half an hour.
 const SESSION_IDLE_SECONDS: u64 = 30 * 60;
@@ -72,6 +73,12 @@ impl Config {
     pub fn own_certificate(&self) -> Option<OwnCertificate> {
         let (chain, key) = self.settings.certificate.clone().zip(self.settings.private_key.clone())?;
         Some(OwnCertificate { chain, key })
+    }
+
+    /// How this process reaches other machines, and proves with this key which one it is.
+    pub fn lanes(&self, key: DeviceKey) -> peer::Config {
+        let lanes = self.settings.lanes.unwrap_or_default();
+        peer::Config { key, lan: lanes != Lanes::Quic, quic: lanes != Lanes::Lan }
     }
 
     /// The address a role listens on where none was asked for. A lone agent has no TLS of its own and serves this

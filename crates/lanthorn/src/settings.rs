@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,6 +81,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "URL", env = "LANTHORN_AGENT_URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_url: Option<String>,
+    /// Which ways to other machines are used: TLS over TCP, QUIC over UDP or a relay, or whichever works.
+    #[arg(long, global = true, value_enum, env = "LANTHORN_LANES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<Lanes>,
     /// The ffmpeg to use; found on the PATH by default.
     #[arg(long, global = true, value_name = "FILE", env = "LANTHORN_FFMPEG_BIN")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +117,19 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "N", env = "LANTHORN_MAX_TRANSCODES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_transcodes: Option<usize>,
+}
+
+/// The ways to other machines that may be used, where one of them has to be left out or tried alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lanes {
+    /// TLS over TCP where that answers, else QUIC.
+    #[default]
+    All,
+    /// TLS over TCP only.
+    Lan,
+    /// QUIC only: over UDP, or a relay.
+    Quic,
 }
 
 impl Settings {

@@ -19,7 +19,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let agent = make(&config, key.id(), &offers.borrow().clone());
     tokio::spawn(offer::follow(Arc::clone(&agent), offers.clone()));
     let (router, _) = serve::router(Arc::clone(&agent)).split_for_parts();
-    let endpoint = Endpoint::bind(peer::Config::new(key.clone())).await?;
+    let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
     endpoint.serve(router.clone());
     let doors = Doors { tls: None, lanes: Some(endpoint.clone()) };
     let running = Running::begin(&config, Role::Agent, router, doors, None)?;

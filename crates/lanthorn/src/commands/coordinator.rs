@@ -24,7 +24,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let device = device::load_or_make(&state)?.id();
     let coordinator = open(&config, device).await?;
     // Other machines are told by its own key that it is this gateway that asks: the device key is the agent's.
-    let endpoint = Endpoint::bind(peer::Config::new(device::gateway_key(&state)?)).await?;
+    let endpoint = Endpoint::bind(config.lanes(device::gateway_key(&state)?)).await?;
     coordinator.set_endpoint(endpoint.clone());
     let agent: http::Uri = config.agent_url.parse().context("agent_url is not an address")?;
     let authority = agent.authority().context("agent_url has no host")?.clone();

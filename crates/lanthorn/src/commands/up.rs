@@ -20,7 +20,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let agent = agent::make(&config, key.id(), &offers.borrow());
     let data_plane = Router::from(::agent::serve::router(Arc::clone(&agent)));
     coordinator.set_local_agent(RouterLink::new(data_plane.clone()));
-    let endpoint = Endpoint::bind(peer::Config::new(key.clone())).await?;
+    let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
     endpoint.serve(data_plane.clone());
     coordinator.set_endpoint(endpoint.clone());
     tokio::spawn(offer::follow(Arc::clone(&agent), offers.clone()));
