@@ -165,6 +165,26 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// Nobody answers there, or nobody who can prove to be the one that was meant.
+#[derive(Debug)]
+pub struct Unreachable {
+    authority: String,
+    why: String,
+}
+
+impl Unreachable {
+    /// The next step.
+    pub const HINT: &str = "See that Lanthorn runs there and that this machine is on its network.";
+}
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} cannot be reached: {}", self.authority, self.why)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
 /// A coordinator.
 #[derive(Clone)]
 pub struct Client {
@@ -219,9 +239,9 @@ impl Client {
             let body = body.map_err(|error| anyhow::anyhow!(error)).context("the answer broke off")?;
             Ok(body.to_bytes())
         };
-        let body: Result<Bytes> =
-            tokio::time::timeout(ANSWER_TIMEOUT, whole).await.context("the coordinator does not answer")?;
-        serde_json::from_slice(&body?).context("what answers is no coordinator of this version")
+        let answered: Result<Result<Bytes>, _> = tokio::time::timeout(ANSWER_TIMEOUT, whole).await;
+        let body = answered.map_err(|_| self.unreachable("it does not answer".into()))??;
+        serde_json::from_slice(&body).context("what answers is no coordinator of this version")
     }
 
     /// Sends a request; its address is a path. An answer that is a refusal is an error ([`Refused`]).
@@ -237,23 +257,22 @@ impl Client {
         if let Some(token) = &self.token {
             headers.insert(http::header::AUTHORIZATION, token.clone());
         }
-        let answer = self.pool.request(request).await.map_err(|error| self.unreachable(error))?;
+        let answer = self.pool.request(request).await.map_err(|error| self.unreachable(why(&error)))?;
         if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer).await) }
     }
 
-    fn unreachable(&self, error: legacy::Error) -> anyhow::Error {
-        let cause = std::error::Error::source(&error).map(|cause| root(cause).to_string());
-        let cause = cause.unwrap_or_else(|| error.to_string());
-        anyhow::anyhow!("{} cannot be reached: {cause}", self.address.authority())
+    fn unreachable(&self, why: String) -> anyhow::Error {
+        Unreachable { authority: self.address.authority(), why }.into()
     }
 }
 
-fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
-    let mut root = error;
+/// What is at the bottom of it, for people.
+fn why(error: &legacy::Error) -> String {
+    let mut root: &dyn std::error::Error = error;
     while let Some(cause) = root.source() {
         root = cause;
     }
-    root
+    root.to_string()
 }
 
 async fn refusal(answer: Response<Incoming>) -> anyhow::Error {

@@ -84,10 +84,17 @@ impl Catalog {
         }
     }
 
-    /// What a device is called.
+    /// What a device is called; the beginning of its id where another goes by the same name.
     pub fn name_of(&self, id: DeviceId) -> String {
-        let device = self.devices.iter().find(|device| device.id == id);
-        device.map_or_else(|| id.short(), |device| device.name.clone())
+        let Some(device) = self.devices.iter().find(|device| device.id == id) else { return id.short() };
+        let alone = self.devices.iter().filter(|other| other.name == device.name).count() == 1;
+        if alone { device.name.clone() } else { id.short() }
+    }
+
+    /// What a share is called on its device; its id where another goes by the same name there.
+    fn share_name(&self, share: &Share) -> String {
+        let alone = self.shares_of(share.device_id).filter(|other| other.name == share.name).count() <= 1;
+        if alone { share.name.clone() } else { share.id.to_string() }
     }
 
     /// The device's shares.
@@ -114,7 +121,7 @@ impl Catalog {
     /// A place in this share.
     pub fn within(&self, share: &Share, path: RelPath) -> Place {
         let device = Some(self.name_of(share.device_id));
-        let address = Address { device, share: Some(share.name.clone()), path: path.clone() };
+        let address = Address { device, share: Some(self.share_name(share)), path: path.clone() };
         Place { device: share.device_id, share: share.id, path, address }
     }
 }

@@ -73,8 +73,7 @@ impl Table {
 
     /// Says the table; headings stand out on a terminal that shows colours.
     pub fn print(&self) -> Result<()> {
-        let bold =
-            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let bold = io::stdout().is_terminal() && shows_colours(|name| std::env::var(name).ok());
         Ok(io::stdout().lock().write_all(self.text(bold).as_bytes())?)
     }
 
@@ -117,6 +116,12 @@ impl Table {
     }
 }
 
+/// Whether a terminal with this environment takes colours, and is asked for them.
+pub fn shows_colours(variable: impl Fn(&str) -> Option<String>) -> bool {
+    variable("NO_COLOR").is_none_or(|value| value.is_empty())
+        && variable("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 /// Bytes as people read them: three digits and a unit.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -138,6 +143,12 @@ pub fn time(at: Option<OffsetDateTime>) -> String {
     text.unwrap_or_else(|| "-".into())
 }
 
+/// A time to the second, in UTC.
+pub fn time_exactly(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_else(|_| "-".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +165,20 @@ mod tests {
     #[test]
     fn no_name_steers_the_terminal() {
         assert_eq!(harmless("a\x1b[31m\nb\u{85}é"), "a\\x1b[31m\\x0ab\\xc2\\x85é");
+    }
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        for (no_color, term, shown) in [
+            (None, Some("xterm"), true),
+            (None, None, true),
+            (Some(""), Some("xterm"), true),
+            (Some("1"), Some("xterm"), false),
+            (None, Some("dumb"), false),
+        ] {
+            let variable = |name: &str| if name == "TERM" { term } else { no_color }.map(str::to_owned);
+            assert_eq!(shows_colours(variable), shown, "{no_color:?} {term:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::cli::Typed;
-use crate::client::Refused;
+use crate::client::{Refused, Unreachable};
 
 /// Marks an error as one of starting up, so that it is also written to a file.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
     }
     match error.downcast_ref::<Refused>() {
         Some(Refused(error)) => eprintln!("error: {}\nhint: {}", error.message, error.hint),
+        None if error.is::<Unreachable>() => eprintln!("error: {error:#}.\nhint: {}", Unreachable::HINT),
         None => eprintln!("error: {error:#}"),
     }
     if error.downcast_ref::<StartupFailed>().is_some() {
@@ -67,6 +68,7 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
     }
     match error.downcast_ref::<Refused>() {
         Some(Refused(error)) => error.code.exit_code().into(),
+        None if error.is::<Unreachable>() => ErrorCode::DeviceUnreachable.exit_code().into(),
         None if error.is::<Interrupted>() => INTERRUPTED.into(),
         None => ExitCode::FAILURE,
     }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http::{Method, Request, Response};
@@ -21,6 +22,11 @@ use crate::membership::{Membership, Memberships};
 use crate::places::choose;
 use crate::report::failure;
 use crate::{device, running};
+
+/// How often it is waited for a turn.
+const MAX_TURNS: u32 = 5;
+/// The longest wait for a turn, in seconds: who is told to wait for longer is told so.
+const LONGEST_TURN: u64 = 10;
 
 /// A coordinator, asked as this machine.
 pub struct SignedIn {
@@ -71,8 +77,18 @@ impl SignedIn {
         ))
     }
 
-    /// Gets a new access token.
+    /// Gets a new access token. Scripts ask more often than a coordinator gives tokens: they wait their turn.
     async fn renew(&self) -> Result<()> {
+        for _ in 0..MAX_TURNS {
+            match self.ask_token().await {
+                Err(error) => tokio::time::sleep(its_turn(&error).ok_or(error)?).await,
+                done => return done,
+            }
+        }
+        self.ask_token().await
+    }
+
+    async fn ask_token(&self) -> Result<()> {
         let Nonce { nonce, coordinator } = self.stranger.get("/api/v1/auth/nonce").await?;
         // A signature for another coordinator would open that one to whoever answers here.
         if self.ids.as_ref().is_some_and(|ids| !ids.contains(&coordinator)) {
@@ -144,6 +160,13 @@ impl SignedIn {
     pub async fn delete(&self, path: &str) -> Result<()> {
         self.send(Request::delete(path).body(Full::default())?).await.map(drop)
     }
+}
+
+/// When to ask again, if that is soon.
+fn its_turn(error: &anyhow::Error) -> Option<Duration> {
+    let Refused(error) = error.downcast_ref::<Refused>()?;
+    let wait = error.retry_after.filter(|_| error.code == ErrorCode::TooMany)?;
+    (wait <= LONGEST_TURN).then(|| Duration::from_secs(wait))
 }
 
 fn is_token_over(error: &anyhow::Error) -> bool {

@@ -3565,6 +3565,8 @@ export interface operations {
                 path?: string;
                 /** @description `false` to find only what is in that folder itself. */
                 recursive?: boolean;
+                /** @description Only of this kind. */
+                kind?: components["schemas"]["Kind"];
                 /** @description How many shares are searched at the most: 1 to 200; 30 if absent. */
                 max_shares?: number;
                 /** @description How many results of one share at the most: 10 to 1,000; 200 if absent. */

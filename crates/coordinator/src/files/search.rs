@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use proto::api::across::{OfflineDevice, SearchAcrossEvent, SearchEnd, ShareError};
-use proto::api::files::{SearchEvent, SearchHit};
+use proto::api::files::{Kind, SearchEvent, SearchHit};
 use proto::{ApiError, RelPath};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -37,6 +37,7 @@ pub(crate) struct Wish {
     /// Below this folder of each share.
     pub(crate) base: RelPath,
     pub(crate) recursive: bool,
+    pub(crate) kind: Option<Kind>,
     pub(crate) max_shares: usize,
     pub(crate) max_per_share: usize,
     pub(crate) max_total: usize,
@@ -47,8 +48,9 @@ impl Wish {
     fn tail(&self, place: &Place) -> String {
         let (query, base) = (in_query(&self.query), in_query(&self.base.to_string()));
         let deep = if self.recursive { "" } else { "&recursive=false" };
+        let kind = self.kind.map_or_else(String::new, |kind| format!("&kind={}", kind.as_str()));
         let limit = self.max_per_share;
-        format!("/shares/{}/search?q={query}&path={base}&limit={limit}&stream=true{deep}", place.share)
+        format!("/shares/{}/search?q={query}&path={base}&limit={limit}&stream=true{deep}{kind}", place.share)
     }
 }
 

@@ -169,6 +169,7 @@ fn wish() -> Wish {
         query: "a b&c".into(),
         base: RelPath::root(),
         recursive: true,
+        kind: None,
         max_shares: 200,
         max_per_share: 100,
         max_total: 5000,

@@ -162,6 +162,7 @@ fn wish(query: &SearchAcrossQuery) -> Result<Wish, Refusal> {
         query: q.to_owned(),
         base: parse_path(&query.path)?,
         recursive: yes("recursive", query.recursive.as_deref(), true)?,
+        kind: query.kind,
         max_shares: count("max_shares", query.max_shares, 30, 1..=200)?,
         max_per_share: count("max_results_per_share", query.max_results_per_share, 200, 10..=1000)?,
         max_total: count("max_results_total", query.max_results_total, 800, 20..=5000)?,

@@ -83,7 +83,7 @@ impl ReadAudit {
             let from = entry.address.clone().unwrap_or_default();
             let (who, place) = (names.who(entry), names.place(entry));
             table.row([
-                print::time(Some(entry.time)),
+                print::time_exactly(entry.time),
                 who,
                 entry.action.clone(),
                 allowed.into(),

@@ -1,27 +1,29 @@
 //! `lanthorn find`: files and folders by name, on every machine at once, said as they are found.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use http::Request;
+use http::header::ACCEPT;
 use http_body_util::{BodyExt, Full};
-use proto::RelPath;
-use proto::api::files::{Entry, EntryType, SearchEvent, SearchHit};
-use serde_json::json;
+use hyper::body::Incoming;
+use proto::ErrorCode;
+use proto::api::across::{FoundEntry, OfflineDevice, SearchAcrossEvent, SearchEnd, ShareError};
+use proto::api::files::EntryType;
+use serde_json::{Value, json};
 
 use super::asking::Asking;
 use crate::address::Address;
 use crate::cli::Typed;
-use crate::places::{Catalog, Place};
+use crate::places::{Catalog, in_query};
 use crate::print;
 use crate::report::failure;
-use crate::signed_in::SignedIn;
 
-/// Shares asked at once.
-const SHARES_AT_ONCE: usize = 16;
 /// The longest line of an answer.
 const MAX_LINE_BYTES: usize = 1 << 20;
+/// How many results a coordinator sends of one share, at least and at most.
+const OF_ONE_SHARE: (u32, u32) = (10, 1000);
+/// How many results it sends in all, at least.
+const IN_ALL: u32 = 20;
 
 /// What was typed after `find`.
 #[derive(Debug, Args)]
@@ -35,8 +37,8 @@ pub struct Find {
     /// Only of this kind: folder, image, video, audio, document, code, text, archive, other.
     #[arg(long, value_name = "KIND", value_parser = ["folder", "image", "video", "audio", "document", "code", "text", "archive", "other"])]
     kind: Option<String>,
-    /// Results of each share, at most: 1 to 5000.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    /// Results, at most: 1 to 5000; of one share 1000.
+    #[arg(long, value_name = "N", default_value_t = 800, value_parser = clap::value_parser!(u32).range(1..=5000))]
     limit: u32,
     /// With sizes and dates.
     #[arg(short, long)]
@@ -50,139 +52,168 @@ pub fn run(command: &Find, typed: &Typed) -> Result<()> {
     let within = command.within.as_deref().map(str::parse::<Address>).transpose()?;
     command.asking.run(typed, async |at| {
         let catalog = Catalog::read(&at).await?;
-        let places = places(&catalog, within.as_ref())?;
-        command.search(&at, &catalog, places).await
+        let request =
+            Request::get(command.url(&catalog, within.as_ref())?).header(ACCEPT, "application/x-ndjson");
+        let answer = at.send(request.body(Full::default())?).await?;
+        let search = Search { command, catalog: &catalog, found: Found::default() };
+        search.follow(Lines::of(answer.into_body())).await
     })
 }
 
-/// Where to look.
-fn places(catalog: &Catalog, within: Option<&Address>) -> Result<Vec<Place>> {
-    let whole = |share| catalog.within(share, RelPath::root());
-    match within {
-        None => Ok(catalog.shares.iter().map(whole).collect()),
-        Some(address) if address.share.is_some() => Ok(vec![catalog.place(address)?]),
-        Some(address) => {
-            let device = catalog.device(address.device.as_deref())?;
-            Ok(catalog.shares_of(device.id).map(whole).collect())
-        }
-    }
-}
-
-/// What one share found, and whether that is all.
-struct Found {
-    hits: Vec<SearchHit>,
-    truncated: bool,
-}
-
 impl Find {
-    async fn search(&self, at: &SignedIn, catalog: &Catalog, places: Vec<Place>) -> Result<()> {
-        let is_online =
-            |place: &Place| catalog.devices.iter().any(|device| device.id == place.device && device.online);
-        let (places, offline): (Vec<_>, Vec<_>) = places.into_iter().partition(is_online);
-        let mut offline: Vec<_> = offline.iter().map(|place| catalog.name_of(place.device)).collect();
-        offline.dedup();
-        let asked = places.len();
-        let mut waiting = places.into_iter();
-        let mut under_way = FuturesUnordered::new();
-        let (mut results, mut problems, mut truncated, mut last) = (Vec::new(), Vec::new(), false, None);
-        loop {
-            while under_way.len() < SHARES_AT_ONCE
-                && let Some(place) = waiting.next()
-            {
-                under_way.push(async move { (self.one(at, &place).await, place) });
+    /// What is asked for.
+    fn url(&self, catalog: &Catalog, within: Option<&Address>) -> Result<String> {
+        let of_one = self.limit.clamp(OF_ONE_SHARE.0, OF_ONE_SHARE.1);
+        let mut url = format!(
+            "/api/v1/files/search?q={}&max_shares=200&timeout_budget_ms=20000&max_results_total={}&max_results_per_share={of_one}",
+            in_query(&self.words.join(" ")),
+            self.limit.max(IN_ALL),
+        );
+        if let Some(kind) = &self.kind {
+            url.push_str(&format!("&kind={kind}"));
+        }
+        match within {
+            None => {}
+            Some(address) if address.share.is_some() => {
+                let place = catalog.place(address)?;
+                let (device, share, path) = (place.device, place.share, in_query(&place.path.to_string()));
+                url.push_str(&format!("&device_id={device}&share_id={share}&path={path}"));
             }
-            let Some((found, place)) = under_way.next().await else { break };
-            match found {
-                Ok(found) => {
-                    truncated |= found.truncated;
-                    results.extend(found.hits.into_iter().map(|hit| located(&place, &hit)));
-                }
-                Err(error) if is_broken_pipe(&error) => return Err(error),
-                Err(error) => {
-                    problems
-                        .push(json!({ "share": place.address.to_string(), "message": format!("{error:#}") }));
-                    last = Some(error);
-                }
+            Some(address) => {
+                url.push_str(&format!("&device_id={}", catalog.device(address.device.as_deref())?.id));
             }
         }
-        if self.asking.json {
-            print::json(
-                &json!({ "results": results, "truncated": truncated, "problems": problems, "offline": offline }),
-            )?;
-        } else {
-            self.remark(truncated, &problems, &offline);
-        }
-        match last {
-            Some(error) if problems.len() == asked => Err(error),
-            _ if asked == 0 && !offline.is_empty() => Err(failure(
-                proto::ErrorCode::DeviceOffline,
-                "None of the devices is online.",
-                "Try again when one is.",
-            )),
-            _ => Ok(()),
-        }
+        Ok(url)
     }
+}
 
-    fn remark(&self, truncated: bool, problems: &[serde_json::Value], offline: &[String]) {
-        for problem in problems {
-            let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
-            print::remark(&format!("{}: {}", text("share"), text("message")));
-        }
-        for name in offline {
-            print::remark(&format!("{name} is offline; it was not searched"));
-        }
-        if truncated {
-            print::remark("There are more; a higher --limit shows them.");
-        }
-    }
+/// What was found, and what was not looked into.
+#[derive(Default)]
+struct Found {
+    said: u32,
+    results: Vec<Value>,
+    problems: Vec<ShareError>,
+    offline: Vec<OfflineDevice>,
+    /// Shares that answered to the end.
+    answered: u32,
+}
 
-    /// Asks one share and says each result as it comes.
-    async fn one(&self, at: &SignedIn, place: &Place) -> Result<Found> {
-        let (words, limit) = (self.words.join(" "), self.limit.to_string());
-        let mut query = vec![("q", words.as_str()), ("limit", &limit), ("stream", "true")];
-        query.extend(self.kind.as_deref().map(|kind| ("kind", kind)));
-        let request = Request::get(place.url("search", &query)).body(Full::default())?;
-        let mut body = at.send(request).await?.into_body();
-        let (mut found, mut text) = (Found { hits: Vec::new(), truncated: false }, Vec::new());
-        while let Some(frame) = body.frame().await {
-            let Ok(bytes) = frame.context("the answer broke off")?.into_data() else { continue };
-            text.extend_from_slice(&bytes);
-            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = text.drain(..=end).collect();
-                match serde_json::from_slice(&line).context("the answer is not understood")? {
-                    SearchEvent::Hit(hit) if self.asking.json => found.hits.push(hit),
-                    SearchEvent::Hit(hit) => self.say(place, &hit.entry)?,
-                    SearchEvent::Done { truncated, .. } => {
-                        found.truncated = truncated;
-                        return Ok(found);
-                    }
+/// A search under way.
+struct Search<'a> {
+    command: &'a Find,
+    catalog: &'a Catalog,
+    found: Found,
+}
+
+impl Search<'_> {
+    async fn follow(mut self, mut lines: Lines) -> Result<()> {
+        while let Some(line) = lines.next().await? {
+            match serde_json::from_slice(&line).context("the answer is not understood")? {
+                SearchAcrossEvent::Hit(_) if self.found.said == self.command.limit => {
+                    // More was asked for than is wanted: there is a least that can be asked for.
+                    return self.end(&SearchEnd { truncated: true, ..SearchEnd::default() });
                 }
+                SearchAcrossEvent::Hit(hit) => self.say(&hit)?,
+                SearchAcrossEvent::Offline(device) => self.found.offline.push(device),
+                SearchAcrossEvent::Error(error) => self.found.problems.push(error),
+                SearchAcrossEvent::Share(_) => self.found.answered += 1,
+                SearchAcrossEvent::Done(end) => return self.end(&end),
             }
-            anyhow::ensure!(text.len() <= MAX_LINE_BYTES, "the answer is not understood");
         }
-        anyhow::bail!("the answer broke off")
+        bail!("the answer broke off")
     }
 
-    fn say(&self, place: &Place, entry: &Entry) -> Result<()> {
-        let address = place.at(entry.path.clone()).address;
+    fn say(&mut self, hit: &FoundEntry) -> Result<()> {
+        let FoundEntry { device_id, share_id, .. } = *hit;
+        let entry = &hit.hit.entry;
+        let address = match self.catalog.shares.iter().find(|share| share.id == share_id) {
+            Some(share) => self.catalog.within(share, entry.path.clone()).address,
+            // It came after the catalog was read.
+            None => Address {
+                device: Some(self.catalog.name_of(device_id)),
+                share: Some(hit.share_name.clone()),
+                path: entry.path.clone(),
+            },
+        };
+        self.found.said += 1;
+        if self.command.asking.json {
+            let mut found = json!(hit);
+            found["address"] = json!(address.to_string());
+            self.found.results.push(found);
+            return Ok(());
+        }
         let mark = if entry.entry_type == EntryType::Folder { "/" } else { "" };
-        if !self.long {
+        if !self.command.long {
             return print::line(&format!("{address}{mark}"));
         }
         // Columns of a fixed width: the next result is not known yet.
         let size = if entry.entry_type == EntryType::File { print::size(entry.size) } else { "-".into() };
         print::line(&format!("{size:>8}  {:16}  {address}{mark}", print::time(entry.modified)))
     }
+
+    fn end(self, end: &SearchEnd) -> Result<()> {
+        let Found { said, results, problems, offline, answered } = self.found;
+        if self.command.asking.json {
+            print::json(&json!({
+                "results": results,
+                "truncated": end.truncated,
+                "problems": problems,
+                "unanswered": end.unanswered,
+                "offline": offline,
+            }))?;
+        } else {
+            remark(said, end, &problems, &offline);
+        }
+        match problems.into_iter().next() {
+            Some(first) if answered == 0 => Err(failure(first.code, first.error, first.hint)),
+            None if answered == 0 && said == 0 && !offline.is_empty() => Err(failure(
+                ErrorCode::DeviceOffline,
+                "None of the devices is online.",
+                "Try again when one is.",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+fn remark(said: u32, end: &SearchEnd, problems: &[ShareError], offline: &[OfflineDevice]) {
+    for problem in problems {
+        print::remark(&format!("{}:{}: {}", problem.device_name, problem.share_name, problem.error));
+    }
+    for device in offline {
+        print::remark(&format!("{} is offline; it was not searched", device.device_name));
+    }
+    if end.unanswered > 0 {
+        print::remark(&format!("{} shares had not answered to the end.", end.unanswered));
+    }
+    match said {
+        _ if end.truncated => print::remark("There may be more; more words or a higher --limit show them."),
+        0 => print::remark("Nothing was found."),
+        _ => {}
+    }
 }
 
-fn located(place: &Place, hit: &SearchHit) -> serde_json::Value {
-    let mut found = json!(hit);
-    found["address"] = json!(place.at(hit.entry.path.clone()).address.to_string());
-    found["device_id"] = json!(place.device);
-    found["share_id"] = json!(place.share);
-    found
+/// An answer's lines, as they come.
+struct Lines {
+    body: Incoming,
+    text: Vec<u8>,
+}
+
+impl Lines {
+    fn of(body: Incoming) -> Self {
+        Self { body, text: Vec::new() }
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                return Ok(Some(self.text.drain(..=end).collect()));
+            }
+            ensure!(self.text.len() <= MAX_LINE_BYTES, "the answer is not understood");
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            if let Ok(bytes) = frame.context("the answer broke off")?.into_data() {
+                self.text.extend_from_slice(&bytes);
+            }
+        }
+    }
 }

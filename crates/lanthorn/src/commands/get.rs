@@ -68,7 +68,7 @@ impl Get {
         progress: &Progress,
     ) -> Result<Summary> {
         if entry.entry_type == EntryType::Folder {
-            return fetch::folder(at, place, target, self.force, progress).await;
+            return fetch::folder(at, place, &entry, target, self.force, progress).await;
         }
         let bytes = entry.size;
         progress.expect(bytes);

@@ -12,6 +12,7 @@ use crate::cli::Typed;
 use crate::client::Refused;
 use crate::places::{Catalog, Place};
 use crate::print::{self, Align, Table};
+use crate::report::failure;
 use crate::signed_in::SignedIn;
 
 /// What was typed after `ls`.
@@ -76,7 +77,8 @@ pub async fn list(at: &SignedIn, place: &Place) -> Result<Vec<Entry>> {
     let mut version = None;
     loop {
         let (offset, limit) = (entries.len().to_string(), MAX_PAGE.to_string());
-        let page: Listing = at.get(&place.url("list", &[("offset", &offset), ("limit", &limit)])).await?;
+        let asked = at.get(&place.url("list", &[("offset", &offset), ("limit", &limit)])).await;
+        let page: Listing = asked.map_err(|error| named(error, place))?;
         // Pages of two states of a folder do not fit together.
         if version.get_or_insert_with(|| page.version.clone()) != &page.version {
             entries.clear();
@@ -93,7 +95,19 @@ pub async fn list(at: &SignedIn, place: &Place) -> Result<Vec<Entry>> {
 
 /// One file or folder.
 pub async fn stat(at: &SignedIn, place: &Place) -> Result<Entry> {
-    at.get(&place.url("stat", &[])).await
+    at.get(&place.url("stat", &[])).await.map_err(|error| named(error, place))
+}
+
+/// Says what is not there by the address that was typed.
+fn named(error: anyhow::Error, place: &Place) -> anyhow::Error {
+    match error.downcast_ref::<Refused>() {
+        Some(Refused(why)) if why.code == ErrorCode::NotFound && !place.path.is_root() => failure(
+            ErrorCode::NotFound,
+            format!("There is no \"{}\".", place.address),
+            "`lanthorn ls` lists what is in a folder.",
+        ),
+        _ => error,
+    }
 }
 
 fn shown(entry: &Entry) -> String {

@@ -177,6 +177,10 @@ async fn rights(at: &SignedIn, typed: &str, as_json: bool) -> Result<()> {
     if as_json {
         return print::json(&Grants { grants });
     }
+    if grants.is_empty() {
+        print::remark(&format!("Nobody was given a right on {}.", place.address));
+        return Ok(());
+    }
     let subjects = Subjects::read(at).await?;
     let mut table = Table::new(&[("WHO", Align::Left), ("MAY", Align::Left), ("UNTIL (UTC)", Align::Left)]);
     for grant in &grants {

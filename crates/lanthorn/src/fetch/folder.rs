@@ -1,5 +1,6 @@
 //! A whole tree: folder after folder, a few files at once, each whole before it gets its name.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -8,9 +9,11 @@ use futures_util::stream::FuturesUnordered;
 use proto::ErrorCode;
 use proto::api::files::{Entry, EntryType};
 use serde::Serialize;
+use time::OffsetDateTime;
 
+use super::part::here;
 use super::{Progress, file, local_name, off_thread};
-use crate::client::Refused;
+use crate::client::{Refused, Unreachable};
 use crate::commands::ls::list;
 use crate::places::Place;
 use crate::report::failure;
@@ -48,40 +51,43 @@ pub struct Failed {
     pub exit_code: u8,
 }
 
-/// Copies the content of a folder into `target`. What fails is said and kept for the end; the rest goes on.
+/// Copies a folder and its content to `target`. What fails is said and kept for the end; the rest goes on.
 pub async fn folder(
     at: &SignedIn,
     place: &Place,
+    entry: &Entry,
     target: &Path,
     force: bool,
     progress: &Progress,
 ) -> Result<Summary> {
     let mut summary = Summary::default();
-    let mut folders = vec![(place.clone(), target.to_owned())];
+    let mut waiting =
+        vec![Folder { place: place.clone(), target: target.to_owned(), modified: entry.modified }];
+    let mut made = Vec::new();
     let mut under_way = FuturesUnordered::new();
-    let mut first = true;
-    while let Some((place, target)) = folders.pop() {
-        let entries = match open(at, &place, &target).await {
+    while let Some(folder) = waiting.pop() {
+        let entries = match open(at, &folder).await {
             Ok(entries) => entries,
-            Err(error) if first => return Err(error),
+            Err(error) if made.is_empty() => return Err(error),
             Err(error) => {
-                summary.fail(&place, &error, progress);
+                summary.fail(&folder.place, &error, progress);
                 continue;
             }
         };
-        first = false;
         for entry in entries {
-            let place = place.at(entry.path.clone());
+            let place = folder.place.at(entry.path.clone());
             let named = entry.path.name().context("a file without a name").and_then(local_name);
             let target = match named {
-                Ok(name) => target.join(name),
+                Ok(name) => folder.target.join(name),
                 Err(error) => {
                     summary.fail(&place, &error, progress);
                     continue;
                 }
             };
             match entry.entry_type {
-                EntryType::Folder if !entry.link => folders.push((place, target)),
+                EntryType::Folder if !entry.link => {
+                    waiting.push(Folder { place, target, modified: entry.modified });
+                }
                 EntryType::File => {
                     while under_way.len() >= FILES_AT_ONCE {
                         if let Some((place, done)) = under_way.next().await {
@@ -97,20 +103,44 @@ pub async fn folder(
                 _ => summary.left_out.push(place.address.to_string()),
             }
         }
+        made.push(folder);
     }
     while let Some((place, done)) = under_way.next().await {
         summary.count(&place, done, progress);
     }
+    off_thread(move || {
+        made.iter().rev().for_each(Folder::set_time);
+        Ok(())
+    })
+    .await?;
     Ok(summary)
 }
 
+/// A folder to be copied.
+struct Folder {
+    place: Place,
+    target: PathBuf,
+    modified: Option<OffsetDateTime>,
+}
+
+impl Folder {
+    /// Gives the copy the time of the original, once nothing more is put into it.
+    fn set_time(&self) {
+        let set = |at: OffsetDateTime| File::open(&self.target)?.set_modified(at.into());
+        if let Some(Err(error)) = self.modified.map(set) {
+            // Not every file system keeps the time of a folder.
+            tracing::debug!(folder = %self.target.display(), %error, "its time is not kept");
+        }
+    }
+}
+
 /// Lists the folder, then makes its copy.
-async fn open(at: &SignedIn, place: &Place, target: &Path) -> Result<Vec<Entry>> {
-    let entries = list(at, place).await?;
-    let target = target.to_owned();
+async fn open(at: &SignedIn, folder: &Folder) -> Result<Vec<Entry>> {
+    let entries = list(at, &folder.place).await?;
+    let target = folder.target.clone();
     off_thread(move || {
         std::fs::create_dir_all(&target)
-            .with_context(|| format!("cannot make the folder {}", target.display()))
+            .map_err(|error| here(&error, &format!("The folder {} cannot be made", target.display())))
     })
     .await?;
     Ok(entries)
@@ -161,6 +191,9 @@ impl Summary {
     fn fail(&mut self, place: &Place, error: &anyhow::Error, progress: &Progress) {
         let (exit_code, message) = match error.downcast_ref::<Refused>() {
             Some(Refused(error)) => (error.code.exit_code(), error.message.clone()),
+            None if error.is::<Unreachable>() => {
+                (ErrorCode::DeviceUnreachable.exit_code(), format!("{error:#}"))
+            }
             None => (1, format!("{error:#}")),
         };
         progress.remark(&format!("{}: {message}", place.address));

@@ -81,8 +81,14 @@ pub async fn file(
     let source = format!("{}/{}/{}", place.device, place.share, place.path);
     let (mut part, from) = part::Part::open(target, source, &entry).await?;
     progress.advance(from);
-    copy(at, place, &mut entry, from, &mut part, progress).await?;
-    part.commit(&entry, target, force).await?;
+    let copied = async {
+        copy(at, place, &mut entry, from, &mut part, progress).await?;
+        part.commit(&entry, target, force).await
+    };
+    if let Err(error) = copied.await {
+        part::forget_empty(target);
+        return Err(error);
+    }
     Ok(from)
 }
 
@@ -100,9 +106,11 @@ fn must_be_file(entry: &Entry, place: &Place) -> Result<()> {
     let (code, what, hint) = match entry.entry_type {
         EntryType::File => return Ok(()),
         EntryType::Folder => (ErrorCode::IsFolder, "a folder", "`lanthorn get` copies folders."),
-        EntryType::LinkOut => {
-            (ErrorCode::OutsideShare, "a link that leads out of its share", "It is never followed.")
-        }
+        EntryType::LinkOut => (
+            ErrorCode::OutsideShare,
+            "a link that leads out of its share or nowhere",
+            "It is never followed.",
+        ),
         EntryType::Special => {
             (ErrorCode::OutsideShare, "neither a file nor a folder", "Only those can be read.")
         }
@@ -122,23 +130,25 @@ async fn copy(
     let (mut have, mut vain, mut changes) = (from, 0, 0);
     loop {
         let ended = attempt(at, place, entry, have, sink, progress).await;
-        let now = sink.settle().await?;
-        match ended {
-            Ok(()) if now == entry.size => return Ok(()),
-            Ok(()) => changes += 1,
-            Err(Broken::Final(error)) => return Err(error),
-            Err(Broken::Changed) => changes += 1,
-            Err(Broken::Passing(error)) => {
-                vain = if now > have { 1 } else { vain + 1 };
-                have = now;
-                if vain > MAX_VAIN {
-                    return Err(error);
-                }
-                progress.remark(&format!("{}: {error:#}; trying again", place.address));
-                tokio::time::sleep((FIRST_WAIT * 2_u32.pow(vain - 1)).min(LONGEST_WAIT)).await;
-                continue;
-            }
+        if let Err(Broken::Final(error)) = ended {
+            // First of all: a sink that takes no more has nothing to settle either.
+            return Err(error);
         }
+        let now = sink.settle().await?;
+        if ended.is_ok() && now == entry.size {
+            return Ok(());
+        }
+        if let Err(Broken::Passing(error)) = ended {
+            vain = if now > have { 1 } else { vain + 1 };
+            have = now;
+            if vain > MAX_VAIN {
+                return Err(error);
+            }
+            progress.remark(&format!("{}: {error:#}; trying again", place.address));
+            tokio::time::sleep((FIRST_WAIT * 2_u32.pow(vain - 1)).min(LONGEST_WAIT)).await;
+            continue;
+        }
+        changes += 1;
         if changes > MAX_CHANGES {
             let message = format!("\"{}\" changes all the time.", place.address);
             return Err(failure(ErrorCode::Conflict, message, "Try again when nobody writes to it."));

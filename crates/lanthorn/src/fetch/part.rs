@@ -2,7 +2,7 @@
 //! on with it; once whole, it is named as the target in one step. Knows disks, no network.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -19,8 +19,11 @@ use crate::report::failure;
 /// Pieces that wait for the disk.
 const PIECES_AHEAD: usize = 64;
 
+/// After so many bytes they are brought to the disk for good, so that also a machine that loses power goes on from there.
+const SAFE_EVERY: u64 = 32 << 20;
+
 /// Of what a partial file is the beginning.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Note {
     /// Device, share and path.
     source: String,
@@ -28,21 +31,41 @@ struct Note {
     version: String,
     /// Its length.
     size: u64,
+    /// So much of it is on the disk for good.
+    #[serde(default)]
+    safe: u64,
+}
+
+impl Note {
+    fn new(source: &str, entry: &Entry) -> Self {
+        Self { source: source.to_owned(), version: entry.version.clone(), size: entry.size, safe: 0 }
+    }
+
+    fn is_of_same(&self, other: &Self) -> bool {
+        self.source == other.source && self.version == other.version && self.size == other.size
+    }
+}
+
+/// What is written, and what is noted of it. Used by one thread at a time.
+struct Pages {
+    file: File,
+    note: Note,
+    note_path: PathBuf,
+    /// Bytes written.
+    length: u64,
 }
 
 /// A file on its way.
 pub struct Part {
     path: PathBuf,
-    note: PathBuf,
-    source: String,
     state: State,
 }
 
 enum State {
     /// Nobody writes.
-    Still(File),
+    Still(Pages),
     /// A thread writes what comes.
-    Writing(mpsc::Sender<Bytes>, JoinHandle<Result<File>>),
+    Writing(mpsc::Sender<Bytes>, JoinHandle<Result<Pages>>),
     /// Handed on, or broken.
     Gone,
 }
@@ -72,12 +95,14 @@ impl Part {
     /// Opens the partial file of a target: with what is there of this version, or empty.
     pub async fn open(target: &Path, source: String, entry: &Entry) -> Result<(Self, u64)> {
         let (target, entry) = (target.to_owned(), entry.clone());
-        off_thread(move || open(&target, source, &entry)).await
+        off_thread(move || open(&target, &source, &entry)).await
     }
 
     /// Names the file as its target: whole, on the disk, changed when the original was.
     pub async fn commit(mut self, entry: &Entry, target: &Path, force: bool) -> Result<()> {
-        let State::Still(file) = self.still().await? else { anyhow::bail!("the partial file is gone") };
+        let State::Still(Pages { file, note_path, .. }) = self.still().await? else {
+            anyhow::bail!("the partial file is gone")
+        };
         let (entry, target) = (entry.clone(), target.to_owned());
         off_thread(move || {
             anyhow::ensure!(
@@ -87,12 +112,12 @@ impl Part {
             if let Some(modified) = entry.modified {
                 file.set_modified(modified.into()).context("cannot set the time of the last change")?;
             }
-            file.sync_all()?;
+            file.sync_all().map_err(|error| here(&error, "The copy cannot be written"))?;
             rename(&self.path, &target, force)?;
             let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())?;
             // A note without its file misleads nobody.
-            let _ = fs::remove_file(&self.note);
+            let _ = fs::remove_file(note_path);
             Ok(())
         })
         .await
@@ -110,32 +135,107 @@ impl Part {
     }
 }
 
-fn open(target: &Path, source: String, entry: &Entry) -> Result<(Part, u64)> {
+/// The partial file of a target, and the note beside it.
+fn beside(target: &Path) -> Result<(PathBuf, PathBuf)> {
     let name = target.file_name().context("the target has no name")?;
     let hash = blake3::hash(name.as_encoded_bytes()).to_hex();
-    let beside = |ending: &str| target.with_file_name(format!(".lanthorn-get-{}.{ending}", &hash[..16]));
-    let (path, note) = (beside("part"), beside("json"));
+    let named = |ending: &str| target.with_file_name(format!(".lanthorn-get-{}.{ending}", &hash[..16]));
+    Ok((named("part"), named("json")))
+}
+
+/// Takes away a partial file with nothing in it. Only whoever has it open may do so.
+pub fn forget_empty(target: &Path) {
+    let Ok((part, note)) = beside(target) else { return };
+    if fs::metadata(&part).is_ok_and(|found| found.len() == 0) {
+        // What stays misleads nobody.
+        let _ = (fs::remove_file(part), fs::remove_file(note));
+    }
+}
+
+fn open(target: &Path, source: &str, entry: &Entry) -> Result<(Part, u64)> {
+    let (path, note_path) = beside(target)?;
+    let doing = format!("{} cannot be written", target.display());
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = opened.with_context(|| format!("cannot write beside {}", target.display()))?;
+    let file = opened.map_err(|error| here(&error, &doing))?;
     if matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {
         let message = format!("{} is being fetched already.", target.display());
         return Err(failure(ErrorCode::Busy, message, "Wait until that is done."));
     }
-    let wanted = Note { source: source.clone(), version: entry.version.clone(), size: entry.size };
-    let noted: Option<Note> = fs::read(&note).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let length = file.metadata()?.len();
-    let from = if noted.as_ref() == Some(&wanted) && length <= entry.size { length } else { 0 };
-    if from == 0 {
-        begin(&file, &note, &wanted)?;
+    let wanted = Note::new(source, entry);
+    let noted: Option<Note> = fs::read(&note_path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let noted = noted.filter(|noted| noted.is_of_same(&wanted));
+    let from = noted.map_or(0, |noted| noted.safe).min(file.metadata()?.len()).min(entry.size);
+    let mut pages = Pages { file, note: wanted, note_path, length: from };
+    if let Err(error) = pages.begin(from) {
+        forget_empty(target);
+        return Err(here(&error, &doing));
     }
-    file.seek(SeekFrom::Start(from))?;
-    Ok((Part { path, note, source, state: State::Still(file) }, from))
+    Ok((Part { path, state: State::Still(pages) }, from))
 }
 
-/// Empties the file before the note says what it will be: a note never stands beside another version's bytes.
-fn begin(file: &File, note: &Path, wanted: &Note) -> Result<()> {
-    file.set_len(0)?;
-    fs::write(note, serde_json::to_vec(wanted)?).context("cannot write beside the target")
+impl Pages {
+    /// Cuts the file before the note says what it is: a note never stands beside another version's bytes.
+    fn begin(&mut self, from: u64) -> io::Result<()> {
+        self.file.set_len(from)?;
+        self.file.seek(SeekFrom::Start(from))?;
+        (self.note.safe, self.length) = (from, from);
+        self.write_note()
+    }
+
+    fn write_note(&self) -> io::Result<()> {
+        fs::write(&self.note_path, serde_json::to_vec(&self.note)?)
+    }
+
+    /// Brings what is written to the disk for good.
+    fn make_safe(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.note.safe = self.length;
+        self.write_note()
+    }
+
+    fn write(mut self, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Self> {
+        while let Some(piece) = pieces.blocking_recv() {
+            self.file.write_all(&piece)?;
+            self.length += piece.len() as u64;
+            if self.length - self.note.safe >= SAFE_EVERY {
+                self.make_safe()?;
+            }
+        }
+        if self.length < self.note.size {
+            // Broken off, perhaps for a long time.
+            self.make_safe()?;
+        }
+        Ok(self)
+    }
+}
+
+/// Why this machine does not take a copy, and the next step.
+pub(super) fn here(error: &io::Error, doing: &str) -> anyhow::Error {
+    let (code, why, hint) = match error.kind() {
+        ErrorKind::NotFound => {
+            (ErrorCode::NotFound, "there is no such folder".into(), "Make the folder first, or name another.")
+        }
+        ErrorKind::PermissionDenied => (
+            ErrorCode::AccessDenied,
+            "it may not be written to".into(),
+            "Name a place that you may write to.",
+        ),
+        ErrorKind::ReadOnlyFilesystem => {
+            (ErrorCode::AccessDenied, "its disk can only be read".into(), "Name a place on another disk.")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (
+            ErrorCode::Conflict,
+            "the disk is full".into(),
+            "Make room, then run the same command again: what is there is gone on with.",
+        ),
+        ErrorKind::FileTooLarge => (
+            ErrorCode::Conflict,
+            "the file is too large for this disk".into(),
+            "Name a place on another disk.",
+        ),
+        _ => (ErrorCode::Conflict, error.to_string(), "Name another place, or try again."),
+    };
+    failure(code, format!("{doing}: {why}."), hint)
 }
 
 /// Without force, also what came there in the meantime stays.
@@ -147,28 +247,24 @@ fn rename(from: &Path, to: &Path, force: bool) -> Result<()> {
             Err(rustix::io::Errno::EXIST) => return Err(taken(to)),
             // Not every file system can.
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
-            done => return done.with_context(|| format!("cannot name the copy {}", to.display())),
+            done => return done.map_err(|error| here(&error.into(), &unnamed(to))),
         }
     }
     refuse_existing(to, force)?;
-    fs::rename(from, to).with_context(|| format!("cannot name the copy {}", to.display()))
+    fs::rename(from, to).map_err(|error| here(&error, &unnamed(to)))
 }
 
-fn write_all(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> Result<File> {
-    while let Some(piece) = pieces.blocking_recv() {
-        file.write_all(&piece).map_err(|error| match error.kind() {
-            ErrorKind::StorageFull => anyhow::anyhow!("the disk is full"),
-            _ => anyhow::Error::new(error).context("the copy cannot be written"),
-        })?;
-    }
-    Ok(file)
+fn unnamed(target: &Path) -> String {
+    format!("The copy cannot be called {}", target.display())
 }
 
 impl Sink for Part {
     async fn take(&mut self, bytes: Bytes) -> Result<()> {
-        if let State::Still(file) = self.still_now() {
+        if let State::Still(pages) = self.still_now() {
             let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-            self.state = State::Writing(sender, tokio::task::spawn_blocking(move || write_all(file, pieces)));
+            let write =
+                move || pages.write(pieces).map_err(|error| here(&error, "The copy cannot be written"));
+            self.state = State::Writing(sender, tokio::task::spawn_blocking(write));
         }
         let State::Writing(pieces, _) = &self.state else { anyhow::bail!("the partial file is gone") };
         if pieces.send(bytes).await.is_err() {
@@ -180,20 +276,18 @@ impl Sink for Part {
 
     async fn settle(&mut self) -> Result<u64> {
         self.state = self.still().await?;
-        let State::Still(file) = &self.state else { anyhow::bail!("the partial file is gone") };
-        Ok(file.metadata()?.len())
+        let State::Still(pages) = &self.state else { anyhow::bail!("the partial file is gone") };
+        Ok(pages.length)
     }
 
     async fn restart(&mut self, entry: &Entry) -> Result<()> {
-        let State::Still(mut file) = self.still().await? else { anyhow::bail!("the partial file is gone") };
-        let wanted = Note { source: self.source.clone(), version: entry.version.clone(), size: entry.size };
-        let note = self.note.clone();
-        let file = off_thread(move || {
-            begin(&file, &note, &wanted)?;
-            file.seek(SeekFrom::Start(0))?;
-            Ok(file)
+        let State::Still(mut pages) = self.still().await? else { anyhow::bail!("the partial file is gone") };
+        pages.note = Note::new(&pages.note.source, entry);
+        let pages = off_thread(move || {
+            pages.begin(0).map_err(|error| here(&error, "The copy cannot be written"))?;
+            Ok(pages)
         });
-        self.state = State::Still(file.await?);
+        self.state = State::Still(pages.await?);
         Ok(())
     }
 }
@@ -243,6 +337,37 @@ mod tests {
         let modified = fs::metadata(&target).unwrap().modified().unwrap();
         assert_eq!(Some(time::OffsetDateTime::from(modified)), entry("a", 6).modified);
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[tokio::test]
+    async fn what_was_not_on_the_disk_for_good_is_fetched_anew() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("f");
+        let (mut part, _) = begun(&target, "a").await;
+        part.take("abc".into()).await.unwrap();
+        part.settle().await.unwrap();
+        drop(part);
+        // As a machine that lost its power may have left it.
+        let (path, _) = beside(&target).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"\0\0").unwrap();
+        assert_eq!(begun(&target, "a").await.1, 3);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 3);
+        fs::write(&path, "a").unwrap();
+        assert_eq!(begun(&target, "a").await.1, 1, "more was noted than is there");
+    }
+
+    #[tokio::test]
+    async fn a_partial_file_with_nothing_in_it_is_taken_away() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("f");
+        let (mut part, _) = begun(&target, "a").await;
+        part.take("abc".into()).await.unwrap();
+        part.settle().await.unwrap();
+        forget_empty(&target);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "there is something in it");
+        part.restart(&entry("b", 6)).await.unwrap();
+        forget_empty(&target);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
     #[tokio::test]

@@ -34,8 +34,10 @@ impl Progress {
     /// Says how far it is if standard error is a terminal.
     pub fn shown() -> Self {
         let counts = Arc::<Counts>::default();
-        let line =
-            io::stderr().is_terminal().then(|| tokio::spawn(write_over(Arc::clone(&counts))).abort_handle());
+        // What cannot take a line back gets none.
+        let can_write_over =
+            io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|it| it != "dumb");
+        let line = can_write_over.then(|| tokio::spawn(write_over(Arc::clone(&counts))).abort_handle());
         Self { counts, line }
     }
 
@@ -83,6 +85,9 @@ async fn write_over(counts: Arc<Counts>) {
     loop {
         clock.tick().await;
         let (done, expected) = (counts.done.load(Ordering::Relaxed), counts.expected.load(Ordering::Relaxed));
+        if expected == 0 {
+            continue;
+        }
         say(&line(done, expected, counts.files.load(Ordering::Relaxed), began.elapsed()));
     }
 }

@@ -95,8 +95,20 @@ fn a_search_says_where_things_are() {
     assert_eq!(found, "Attic:shared/deep/er/needle.txt\n");
     let found = said_json(&world, &["find", "needle", "--within", "Attic:shared/deep"]);
     assert_eq!(found["results"][0]["address"], "Attic:shared/deep/er/needle.txt");
-    assert_eq!(found["problems"], json!([]));
+    assert_eq!((&found["problems"], &found["offline"]), (&json!([]), &json!([])));
     assert_eq!(said(&world, &["find", "needle", "--kind", "image"]), "");
+    assert_eq!(said(&world, &["find", "needle", "--kind", "text", "--within", "Attic:"]).lines().count(), 1);
+    world.put("needle 2", "x");
+    until("both are found", || (said(&world, &["find", "needle"]).lines().count() == 2).then_some(()));
+    let few = run(&world, &["find", "needle", "--limit", "1"]);
+    let (out, remarks) = (String::from_utf8(few.stdout).unwrap(), String::from_utf8(few.stderr).unwrap());
+    assert!(
+        few.status.success() && out.lines().count() == 1 && remarks.contains("--limit"),
+        "{out}{remarks}"
+    );
+    let none = run(&world, &["find", "haystack"]);
+    assert!(none.status.success() && none.stdout.is_empty());
+    assert_eq!(String::from_utf8(none.stderr).unwrap(), "Nothing was found.\n");
     assert_eq!(said(&world, &["cat", "Attic:shared/deep/er/needle.txt"]), "x");
 }
 
@@ -109,7 +121,11 @@ fn how_a_command_ends_is_told_by_its_exit_code_and_one_sentence() {
         (&["ls", "Cellar:shared"], 3, "There is: Attic."),
         (&["ls", "Attic:films"], 3, "There is: shared."),
         (&["cat", "shared/none.txt"], 3, "hint: "),
-        (&["get", "shared/none.txt"], 3, "error: "),
+        (&["get", "shared/none.txt"], 3, "no \"Attic:shared/none.txt\""),
+        (&["ls", "shared/none/none"], 3, "no \"Attic:shared/none/none\""),
+        (&["get", "shared/a.txt", "nowhere/a.txt"], 3, "no such folder"),
+        (&["get", "shared/a.txt", "/proc/a.txt"], 3, "hint: "),
+        (&["pair", "127.0.0.1:1"], 5, "hint: See that Lanthorn runs there"),
         (&["cat", "shared"], 2, "a folder"),
         (&["cat", "shared/../x"], 2, "no address"),
         (&["ls", "/etc"], 2, "names no share"),
@@ -202,6 +218,35 @@ fn a_copy_has_the_content_and_the_time_of_the_original() {
 }
 
 #[test]
+fn a_disk_that_takes_no_more_is_named_and_what_is_there_is_gone_on_with() {
+    let (world, _server, _owner) = World::set_up();
+    let content = numbered(LARGE);
+    world.put("film.bin", &content);
+    // A limit on the length of files stands in for a full disk: 8 MiB, in blocks of 512 bytes.
+    let binary = env!("CARGO_BIN_EXE_lanthorn");
+    let script = format!("trap '' XFSZ; ulimit -f 16384; exec '{binary}' get shared/film.bin");
+    let limited = world.program("sh", ["-c", &script]).output().unwrap();
+    let said_why = String::from_utf8(limited.stderr).unwrap();
+    assert_eq!(limited.status.code(), Some(1), "{said_why}");
+    assert!(said_why.contains("too large for this disk") && said_why.contains("hint: "), "{said_why}");
+    assert!(!world.home.path().join("film.bin").exists());
+    said(&world, &["get", "shared/film.bin"]);
+    assert!(std::fs::read(world.home.path().join("film.bin")).unwrap() == content, "the content differs");
+}
+
+#[test]
+fn many_commands_at_once_wait_their_turn() {
+    let (world, _server, _owner) = World::set_up();
+    let all: Vec<_> = (0..24)
+        .map(|_| world.lanthorn(["ls"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        .collect();
+    for child in all {
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success() && ended.stdout == b"Attic:shared\n", "{ended:?}");
+    }
+}
+
+#[test]
 fn nothing_is_written_over_without_force() {
     let (world, _server, _owner) = World::set_up();
     world.put("a.txt", "new");
@@ -226,6 +271,10 @@ fn a_folder_is_copied_with_all_that_is_in_it() {
         std::fs::write(&path, path.as_os_str().as_bytes()).unwrap();
     }
     std::fs::create_dir(world.shared().join("Things/empty")).unwrap();
+    let changed = SystemTime::UNIX_EPOCH + Duration::from_millis(1_400_000_000_250);
+    for folder in ["Things/a/deep", "Things/a", "Things/empty", "Things"] {
+        std::fs::File::open(world.shared().join(folder)).unwrap().set_modified(changed).unwrap();
+    }
     std::os::unix::fs::symlink(".", world.shared().join("Things/round")).unwrap();
     let told = said_json(&world, &["get", "shared/Things", "copy"]);
     assert_eq!((&told["files"], &told["unchanged"], &told["failed"]), (&json!(4), &json!(0), &json!([])));
@@ -236,6 +285,11 @@ fn a_folder_is_copied_with_all_that_is_in_it() {
         assert_eq!(std::fs::read(copy.join(path)).unwrap(), original.as_os_str().as_bytes());
     }
     assert!(copy.join("empty").is_dir() && !copy.join("round").exists());
+    for folder in [".", "a", "a/deep", "empty"] {
+        let modified = copy.join(folder).metadata().unwrap().modified().unwrap();
+        // The link was put into the folder itself after its time was set.
+        assert!(folder == "." || modified == changed, "{folder}: {modified:?}");
+    }
     std::fs::remove_file(copy.join("12:30.txt")).unwrap();
     let again = said_json(&world, &["get", "shared/Things", "copy"]);
     assert_eq!(

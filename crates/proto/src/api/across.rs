@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use super::files::{Entry, MatchType, SearchHit};
+use super::files::{Entry, Kind, MatchType, SearchHit};
 use crate::{DeviceId, ErrorCode, Permissions, RelPath, ShareId};
 
 /// The query of `/files/list`.
@@ -43,6 +43,8 @@ pub struct SearchAcrossQuery {
     #[serde(default)]
     #[param(value_type = Option<bool>)]
     pub recursive: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<Kind>,
     /// How many shares are searched at the most: 1 to 200; 30 if absent.
     pub max_shares: Option<u32>,
     /// How many results of one share at the most: 10 to 1,000; 200 if absent.

@@ -49,6 +49,24 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// The kind's word, as on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Document => "document",
+            Self::Code => "code",
+            Self::Text => "text",
+            Self::Archive => "archive",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// One file or folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entry {

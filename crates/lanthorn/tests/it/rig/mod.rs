@@ -51,7 +51,12 @@ impl World {
 
     /// The binary, in this world's home and nothing else's environment.
     pub fn lanthorn<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lanthorn"));
+        self.program(env!("CARGO_BIN_EXE_lanthorn"), args)
+    }
+
+    /// Any program, the same way.
+    pub fn program<I: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = I>) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .env_clear()
