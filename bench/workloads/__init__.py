@@ -1,7 +1,8 @@
 """The workloads, in the order in which they run. Each takes the run and gives its tables."""
 
 from . import (
-    big_file, federated, folder, footprint, gateway, index, lanes, ranges, search, small_files, stalled, thumbnail,
+    big_file, devices, federated, folder, footprint, gateway, index, lanes, ranges, search, small_files, stalled,
+    thumbnail,
 )  # fmt: skip
 
 WORKLOADS = {
@@ -16,5 +17,6 @@ WORKLOADS = {
     "index": index.run,
     "thumbnail": thumbnail.run,
     "lanes": lanes.run,
+    "devices": devices.run,
     "footprint": footprint.run,
 }

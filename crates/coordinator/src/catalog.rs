@@ -1,23 +1,18 @@
 //! What there is: the machines and shares of everybody, and who sees what of them. Puts together what other rooms know
-//! by heart, and remembers only what each person was last seen to have, so that what they lose ends and what changes
-//! is told to those whom it concerns, and to nobody else.
+//! by heart. What people were last seen to have is `moved`'s part.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
 
-use parking_lot::Mutex;
 use proto::api::events::Happening;
-use proto::wire::link::Revoked;
-use proto::{DeviceId, Permission, Permissions, PrincipalId, ShareId};
+use proto::wire::link::{OfferedShare, Revoked};
+use proto::{DeviceId, Permission, PrincipalId, ShareId};
 use time::OffsetDateTime;
 
 use crate::access::{Caller, Denied, Grant, Held, Place, authorize, authorize_device, effective};
 use crate::clock::{from_ms, to_ms};
 use crate::coordinator::Rooms;
 use crate::store::devices::DeviceRow;
-
-/// More shares than these changing at once for one person are told as one change of everything.
-const MAX_SHARES_TOLD: usize = 32;
+use crate::store::shares::SharedFolder;
 
 /// A share of any machine.
 #[derive(Clone, Debug)]
@@ -27,53 +22,13 @@ pub(crate) struct Placed {
     pub(crate) place: Place,
 }
 
-/// What was told last.
-#[derive(Default)]
-pub(crate) struct LastTold {
-    /// What people hold by rights given to them.
-    holdings: Mutex<Holdings>,
-    /// What those who listen see.
-    views: Mutex<HashMap<PrincipalId, View>>,
-}
-
-type Holdings = HashMap<(PrincipalId, ShareId), Permissions>;
-
-/// What one person sees, as short as it can be compared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct View {
-    /// One hash for all machines: which there are, their names, and whether they are hidden.
-    devices: u64,
-    shares: HashMap<ShareId, (DeviceId, u64)>,
-}
-
-impl View {
-    /// What to tell somebody who saw this before and sees `now`.
-    fn changes(&self, now: &Self) -> Vec<Happening> {
-        let gone = self.shares.keys().any(|share| !now.shares.contains_key(share));
-        let changed = now.shares.iter().filter(|(share, seen)| self.shares.get(share) != Some(seen));
-        let mut changed: Vec<_> = changed
-            .map(|(share, (device, _))| Happening::ShareChanged { device: *device, share: *share })
-            .collect();
-        if gone || self.devices != now.devices || changed.len() > MAX_SHARES_TOLD {
-            changed = vec![Happening::CatalogChanged];
-        }
-        changed
-    }
-}
-
-fn hash_of(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl Rooms {
-    fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         to_ms(self.clock.wall())
     }
 
     /// Where this device's shares are; `None` for a device that is not paired, or not any more.
-    fn place_on(&self, device: DeviceId, read_only: bool) -> Option<Place> {
+    pub(crate) fn place_on(&self, device: DeviceId, read_only: bool) -> Option<Place> {
         let row = self.identity.devices().find(device)?;
         Some(Place { device, owner: row.principal, visible: row.visible, read_only })
     }
@@ -94,8 +49,8 @@ impl Rooms {
             let online = self.gateway.is_local_online();
             return (online, online.then(|| self.clock.wall()));
         }
-        let presence = self.registry.presence(device);
-        (presence.online, presence.seen_ms.map(from_ms))
+        let (online, seen_ms) = self.registry.last_heard(device);
+        (online, seen_ms.map(from_ms))
     }
 
     /// A device has been hidden: the owner of this coordinator, who holds all elsewhere without any grant, loses it.
@@ -128,9 +83,46 @@ impl Rooms {
         placed.collect()
     }
 
-    /// Every share on offer, on whichever machine, those that are away among them.
-    fn all_shares(&self) -> Vec<Placed> {
-        self.identity.devices().list().into_iter().flat_map(|row| self.shares_on(row.id)).collect()
+    /// Goes through all that is on offer, machine by machine, those that are away among them.
+    fn each_offer(&self, machines: &[DeviceRow], mut look: impl FnMut(&DeviceRow, &[OfferedShare])) {
+        let offers = self.registry.offers();
+        for row in machines {
+            if row.id == self.device {
+                let shares = self.shares.borrow();
+                let own = |share: &SharedFolder| OfferedShare {
+                    id: share.id,
+                    name: share.name.clone(),
+                    read_only: false,
+                };
+                look(row, &shares.iter().map(own).collect::<Vec<_>>());
+            } else if let Some(offer) = offers.get(&row.id) {
+                look(row, offer);
+            }
+        }
+    }
+
+    /// Goes through what somebody sees among what these machines offer, with what they hold.
+    fn each_seen_by(
+        &self,
+        person: PrincipalId,
+        machines: &[DeviceRow],
+        mut look: impl FnMut(&Place, &OfferedShare, Held),
+    ) {
+        let Some(owner) = self.identity.owner_id() else { return };
+        let now_ms = self.now_ms();
+        self.each_offer(machines, |row, offer| {
+            self.rights.look(|known| {
+                for share in offer {
+                    let read_only = share.read_only;
+                    let place =
+                        Place { device: row.id, owner: row.principal, visible: row.visible, read_only };
+                    let held = effective(person, owner, &place, known.held(person, share.id, now_ms));
+                    if !held.permissions.is_empty() {
+                        look(&place, share, held);
+                    }
+                }
+            });
+        });
     }
 
     /// What somebody may do with a share on a private connection.
@@ -182,21 +174,22 @@ impl Rooms {
 
     /// The shares that somebody sees, with what they hold, by device and name.
     pub(crate) fn shares_seen_by(&self, person: PrincipalId) -> Vec<(Placed, Held)> {
-        let held = self.all_shares().into_iter().map(|share| {
-            let held = self.held_by(person, &share);
-            (share, held)
+        let mut seen = Vec::new();
+        self.each_seen_by(person, &self.identity.devices().all(), |place, share, held| {
+            seen.push((Placed { id: share.id, name: share.name.clone(), place: *place }, held));
         });
-        let mut seen: Vec<_> = held.filter(|(_, held)| !held.permissions.is_empty()).collect();
         seen.sort_by_cached_key(|(share, _)| (share.place.device, share.name.to_lowercase(), share.id));
         seen
     }
 
-    /// The paired devices that somebody sees.
+    /// The paired devices that somebody sees, in no order.
     pub(crate) fn devices_seen_by(&self, person: PrincipalId) -> Vec<DeviceRow> {
+        let mut devices = self.identity.devices().all();
+        let mut holds_on = HashSet::new();
         let owner = self.identity.owner_id() == Some(person);
-        let holds_on: HashSet<_> =
-            self.shares_seen_by(person).into_iter().map(|(share, _)| share.place.device).collect();
-        let mut devices = self.identity.devices().list();
+        if !owner {
+            self.each_seen_by(person, &devices, |place, _, _| holds_on.extend([place.device]));
+        }
         devices.retain(|row| row.principal == person || row.visible && (owner || holds_on.contains(&row.id)));
         devices
     }
@@ -218,77 +211,6 @@ impl Rooms {
     /// Tells those who may hear it.
     pub(crate) fn tell(&self, what: &Happening) {
         self.events.tell(what, |person| self.may_hear(person, what));
-    }
-
-    /// To be called after every change of rights, rooms, devices or shares, and when a right's time is over: ends what
-    /// people do not hold any more, and tells listeners what looks different to them.
-    pub(crate) fn rights_moved(&self) {
-        self.end_what_is_lost();
-        self.tell_what_changed();
-    }
-
-    fn end_what_is_lost(&self) {
-        let mut last = self.told.holdings.lock();
-        let now = self.holdings();
-        let lost: Vec<_> = last
-            .iter()
-            .filter(|(key, had)| now.get(key).is_none_or(|has| has.union(**had) != *has))
-            .map(|(key, _)| *key)
-            .collect();
-        *last = now;
-        drop(last);
-        for (principal, share) in lost {
-            self.has_ended(Revoked::Grant { principal, share });
-        }
-    }
-
-    /// What everybody holds by rights given to them, on shares that are there. Owners hold without.
-    fn holdings(&self) -> Holdings {
-        let people = self.identity.principals().list();
-        let mut holdings = Holdings::new();
-        for share in self.rights.shares_with_rights().into_iter().filter_map(|id| self.share(id)) {
-            for person in &people {
-                let permissions = self.held_by(person.id, &share).permissions;
-                if !permissions.is_empty() {
-                    holdings.insert((person.id, share.id), permissions);
-                }
-            }
-        }
-        holdings
-    }
-
-    /// What somebody sees now.
-    fn view(&self, person: PrincipalId) -> View {
-        let devices: Vec<_> =
-            self.devices_seen_by(person).into_iter().map(|row| (row.id, row.name, row.visible)).collect();
-        let shares = self.shares_seen_by(person).into_iter().map(|(share, held)| {
-            let seen = hash_of((&share.name, share.place.read_only, held.permissions));
-            (share.id, (share.place.device, seen))
-        });
-        View { devices: hash_of(devices), shares: shares.collect() }
-    }
-
-    /// Remembers what somebody sees who begins to listen: from here on they are told what changes.
-    pub(crate) fn begin_view(&self, person: PrincipalId) {
-        let view = self.view(person);
-        self.told.views.lock().entry(person).or_insert(view);
-    }
-
-    fn tell_what_changed(&self) {
-        let listeners = self.events.people();
-        let mut views = self.told.views.lock();
-        views.retain(|person, _| listeners.contains(person));
-        let mut news = Vec::new();
-        for person in listeners {
-            let now = self.view(person);
-            if let Some(before) = views.insert(person, now.clone()) {
-                news.extend(before.changes(&now).into_iter().map(|what| (person, what)));
-            }
-        }
-        drop(views);
-        for (person, what) in news {
-            self.events.tell(&what, |hearer| hearer == person);
-        }
     }
 
     /// True while the caller may go on with what was granted: asked of answers that take their time.

@@ -7,20 +7,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use peer::Endpoint;
 use peer::relay::Relay;
-use proto::api::events::Happening;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
 use proto::wire::link::Revoked;
 use proto::{DeviceId, SessionId};
 use rustls::ServerConfig;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use crate::access::{Caller, Client, Rights, Running, TicketDesk};
 use crate::audit::Audit;
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
-use crate::catalog::LastTold;
-use crate::clock::{Clock, to_ms};
+use crate::clock::Clock;
 use crate::events::Events;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
@@ -29,6 +26,7 @@ use crate::http::Greetings;
 use crate::identity::session::IdleRule;
 use crate::identity::{Identity, OwnMachine};
 use crate::keyfile::{self, KeyFileError};
+use crate::moved::{self, LastTold};
 use crate::registry::Registry;
 use crate::settings::{CurrentSettings, SettingsStore};
 use crate::store::shares::SharedFolder;
@@ -36,9 +34,6 @@ use crate::store::{Store, StoreError};
 
 /// How often it is looked who has fallen silent.
 const SWEEP_PERIOD: Duration = Duration::from_secs(3);
-
-/// How often rights are looked at whose time may be over.
-const EXPIRY_PERIOD: Duration = Duration::from_secs(1);
 /// How often sessions are tidied, and addresses and certificates looked at.
 const TIDY_PERIOD: Duration = Duration::from_secs(60);
 
@@ -176,7 +171,7 @@ impl Coordinator {
         let tidying = tokio::spawn(tidy_forever(Arc::downgrade(&rooms)));
         let sweeping = tokio::spawn(sweep_forever(Arc::downgrade(&rooms)));
         let telling = tokio::spawn(guests::keep_told(Arc::downgrade(&rooms)));
-        let watching = tokio::spawn(watch_rights(Arc::downgrade(&rooms)));
+        let watching = tokio::spawn(moved::watch_rights(Arc::downgrade(&rooms)));
         let beside = [tidying, sweeping, telling, watching];
         *rooms.tasks.lock() = beside.iter().map(tokio::task::JoinHandle::abort_handle).collect();
         Ok(Self { rooms })
@@ -420,43 +415,4 @@ fn open_ticket_key(path: &Path) -> Result<SigningKey, KeyFileError> {
     let key = SigningKey::generate().map_err(content)?;
     keyfile::write(path, key.as_bytes())?;
     Ok(key)
-}
-
-/// Ends what rights allowed when their time is over, and follows what changes at the machines. Ends by itself when the
-/// rooms are gone.
-async fn watch_rights(rooms: Weak<Rooms>) {
-    let Some(begun) = rooms.upgrade() else { return };
-    let (mut devices, mut shares) = (begun.identity.devices().changes(), begun.shares.subscribe());
-    let mut machines = begun.registry.changes();
-    let mut looked_ms = to_ms(begun.clock.wall());
-    drop(begun);
-    loop {
-        let changed = tokio::select! {
-            changed = devices.changed() => changed.is_ok(),
-            changed = shares.changed() => changed.is_ok(),
-            happened = machines.recv() => match (happened, rooms.upgrade()) {
-                (Ok(what), Some(rooms)) => heard_of_machines(&rooms, &what),
-                (Err(RecvError::Lagged(_)), _) => true,
-                _ => return,
-            },
-            () = tokio::time::sleep(EXPIRY_PERIOD) => false,
-        };
-        let Some(rooms) = rooms.upgrade() else { return };
-        let now_ms = to_ms(rooms.clock.wall());
-        if changed || rooms.rights.any_ended_within(looked_ms, now_ms) {
-            rooms.rights_moved();
-        }
-        looked_ms = now_ms;
-    }
-}
-
-/// Passes on what happened to other machines; true if somebody's rights may look different after it.
-fn heard_of_machines(rooms: &Rooms, what: &Happening) -> bool {
-    match what {
-        Happening::DeviceOnline { .. } | Happening::DeviceOffline { .. } => {
-            rooms.tell(what);
-            false
-        }
-        _ => true,
-    }
 }

@@ -39,10 +39,10 @@ pub(crate) async fn keep_told(rooms: Weak<Rooms>) {
 }
 
 fn tell(rooms: &Rooms) {
-    let all = rooms.identity.devices().list();
-    if all.len() > MAX_MACHINES {
+    if rooms.identity.devices().count() > MAX_MACHINES {
         return;
     }
+    let all = rooms.identity.devices().list();
     for row in &all {
         let peers = guests_of(&all, row).map(|guest| peer(rooms, guest.id)).collect();
         rooms.registry.push(row.id, FromCoordinator::Peers { peers });

@@ -19,7 +19,10 @@ mod guests;
 mod http;
 mod identity;
 pub mod keyfile;
+mod moved;
 mod registry;
+#[doc(hidden)]
+pub mod rehearsal;
 mod settings;
 mod store;
 

@@ -3,18 +3,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent::Agent;
 use anyhow::{Context, Result};
 use coordinator::keyfile;
 use proto::ShareId;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::watched;
 
 /// The file in the state folder.
 const FILE: &str = "offer.json";
+/// How long the start waits for folders to open: a disk that does not answer must not keep the others away.
+const FIRST_OFFER: Duration = Duration::from_secs(3);
 
 /// The folders on offer and the public keys of the coordinator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +71,20 @@ impl Offer {
     }
 }
 
+/// Makes the agent offer what the channel says, from now on. Returns once it offers the first of it, so that nobody who
+/// asks early is told that a share is unknown.
+pub async fn keep(agent: Arc<Agent>, offers: watch::Receiver<Offer>) {
+    let (told, offered) = oneshot::channel();
+    tokio::spawn(follow(agent, offers, told));
+    if tokio::time::timeout(FIRST_OFFER, offered).await.is_err() {
+        tracing::warn!("a shared folder does not open yet; starting without it");
+    }
+}
+
 /// Makes the agent offer what the channel says, now and whenever it changes. Ends with the channel.
-pub async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>) {
+async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>, first: oneshot::Sender<()>) {
     let mut offered: Vec<OfferedFolder> = Vec::new();
+    let mut first = Some(first);
     loop {
         let shares = offers.borrow_and_update().shares.clone();
         let agent = Arc::clone(&agent);
@@ -78,6 +92,8 @@ pub async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>) {
         // Opening a share waits for a disk.
         offered =
             tokio::task::spawn_blocking(move || apply(&agent, before, shares)).await.unwrap_or_default();
+        // Whoever waited for the first offer may have gone on without it.
+        first.take().map(|first| first.send(()));
         if offers.changed().await.is_err() {
             return;
         }
@@ -105,4 +121,36 @@ fn apply(agent: &Agent, before: Vec<OfferedFolder>, wanted: Vec<OfferedFolder>) 
 pub fn watch_file(state: &Path) -> Result<watch::Receiver<Offer>> {
     let state = state.to_owned();
     watched::follow(&state.join(FILE), Offer::read(&state)?, move || Offer::read(&state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::DeviceId;
+    use proto::ticket::KeyRing;
+
+    #[tokio::test]
+    async fn what_is_on_offer_is_there_when_the_start_goes_on() {
+        let home = tempfile::tempdir().unwrap();
+        let device = DeviceId::from_public_key([1; 32]);
+        let agent = Agent::new(agent::Config {
+            device,
+            keys: KeyRing::new(device, []),
+            cache_dir: home.path().join("cache"),
+            media: agent::files::media::MediaConfig::default(),
+        });
+        let folders = ["first", "second", "missing"].map(|name| home.path().join(name));
+        folders[..2].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        let share = |folder: &PathBuf| OfferedFolder {
+            id: ShareId::generate(),
+            name: String::new(),
+            folder: folder.clone(),
+        };
+        let shares: Vec<_> = folders.iter().map(share).collect();
+        let (change, offers) = watch::channel(Offer { ticket_keys: Vec::new(), shares: shares.clone() });
+        keep(Arc::clone(&agent), offers).await;
+        let offered: Vec<_> = shares.iter().map(|share| agent.share(share.id).is_some()).collect();
+        assert_eq!(offered, [true, true, false], "a folder that is gone keeps no other away");
+        drop(change);
+    }
 }

@@ -36,6 +36,8 @@ const PONG_TIMEOUT: Duration = Duration::from_secs(8);
 const SLEPT: time::Duration = time::Duration::seconds(60);
 /// How long a device that is refused waits before it asks again: somebody may have paired it anew.
 const REFUSED_WAIT: Duration = Duration::from_secs(60);
+/// Read at once: what is said is mostly short.
+const READ_BUFFER: usize = 4096;
 /// What may wait to be written.
 const MAX_WRITE_BUFFER: usize = 4 << 20;
 
@@ -288,6 +290,7 @@ async fn upgrade(stream: Stream, host: &str) -> Result<Socket, End> {
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES))
+        .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_WRITE_BUFFER);
     let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await;

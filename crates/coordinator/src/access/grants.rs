@@ -1,7 +1,7 @@
 //! All rights, rooms and members, known by heart: every request asks here and none waits for the disk. What changes is
 //! written to the store first. Knows no devices: who owns what, and who sees it, is `super::authorize`'s part.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use parking_lot::RwLock;
 use proto::api::people::Subject;
@@ -83,6 +83,20 @@ impl Known {
     ) -> impl Iterator<Item = &GrantRow> {
         let on_share = self.by_share.get(&share).into_iter().flatten();
         on_share.filter(move |grant| counts(grant, now_ms) && self.is_for(grant.subject, person))
+    }
+
+    /// Those of `everybody` to whom any right on a share is given, those whose time is over too.
+    pub(crate) fn people_on(&self, share: ShareId, everybody: &HashSet<PrincipalId>) -> HashSet<PrincipalId> {
+        let mut people = HashSet::new();
+        for grant in self.by_share.get(&share).into_iter().flatten() {
+            match grant.subject {
+                Subject::Everyone => return everybody.clone(),
+                Subject::Principal(id) => people.extend([id]),
+                Subject::Room(id) => people.extend(self.rooms.get(&id).iter().flat_map(|room| &room.members)),
+            }
+        }
+        people.retain(|person| everybody.contains(person));
+        people
     }
 
     /// What somebody holds on a share.
@@ -178,11 +192,11 @@ impl Rights {
         self.known.read().by_share.keys().copied().collect()
     }
 
-    /// True if a right's time came to its end after `since_ms` and not after `now_ms`.
-    pub(crate) fn any_ended_within(&self, since_ms: i64, now_ms: i64) -> bool {
+    /// The shares on which a right's time came to its end after `since_ms` and not after `now_ms`.
+    pub(crate) fn ended_within(&self, since_ms: i64, now_ms: i64) -> Vec<ShareId> {
         let known = self.known.read();
-        let mut ends = known.by_share.values().flatten().filter_map(|grant| grant.expires_ms);
-        ends.any(|end| since_ms < end && end <= now_ms)
+        let ended = |grant: &&GrantRow| grant.expires_ms.is_some_and(|end| since_ms < end && end <= now_ms);
+        known.by_share.values().flatten().filter(ended).map(|grant| grant.share).collect()
     }
 
     pub(crate) fn grant(&self, id: GrantId) -> Option<GrantRow> {

@@ -24,6 +24,8 @@ use crate::registry::{Link, RegisterError};
 
 /// What may wait to be written to a machine that does not read.
 const MAX_WRITE_BUFFER: usize = 4 << 20;
+/// Read at once: heartbeats are short, and this is memory that every link keeps.
+const READ_BUFFER: usize = 4096;
 /// How long one message may take to be written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Random bytes in a challenge.
@@ -78,6 +80,7 @@ pub(crate) async fn open(
     let upgrade = upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
+        .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_WRITE_BUFFER);
     Ok(upgrade.on_upgrade(move |mut socket| async move {

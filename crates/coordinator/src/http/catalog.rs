@@ -76,7 +76,7 @@ fn shown(rooms: &Rooms, share: &Placed, held: Held, caller: &Caller) -> Share {
     // Where a folder is on its machine is its owner's own business.
     let may_know = caller.principal == share.place.owner && !caller.read_only();
     let folders = rooms.shares.borrow();
-    let folder = folders.iter().find(|folder| folder.id == share.id).filter(|_| may_know);
+    let folder = folders.iter().find(|folder| may_know && folder.id == share.id);
     Share {
         id: share.id,
         device_id: share.place.device,
@@ -235,7 +235,7 @@ async fn written(
     share: ShareId,
     detail: Value,
 ) {
-    rooms.rights_moved();
+    rooms.rights_moved_on(share);
     let entry =
         Entry { share: Some(share), device: Some(rooms.device), ..trail.done(Some(caller), action, detail) };
     rooms.audit.record_durably(entry).await;

@@ -177,7 +177,7 @@ pub(crate) async fn put(
         within(managed(rooms, &caller, put.share)?.1, before.permissions, wanted.expires_ms)?;
     }
     let grant = rooms.rights.put(&wanted, caller.principal, to_ms(rooms.clock.wall())).await?;
-    rooms.rights_moved();
+    rooms.rights_moved_on(share.id);
     let entry = trail.done(Some(&caller), "grant.put", detail(&grant)).about(share.id, &share.place);
     rooms.audit.record_durably(entry).await;
     Ok(Json(shown(grant)))
@@ -199,7 +199,7 @@ pub(crate) async fn end(
     let (share, held) = managed(rooms, &caller, grant.share)?;
     within(Held { until_ms: None, ..held }, grant.permissions, None)?;
     let grant = rooms.rights.end(grant.id).await?;
-    rooms.rights_moved();
+    rooms.rights_moved_on(share.id);
     let entry = trail.done(Some(&caller), "grant.ended", detail(&grant)).about(share.id, &share.place);
     rooms.audit.record_durably(entry).await;
     Ok(StatusCode::NO_CONTENT)

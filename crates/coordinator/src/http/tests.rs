@@ -5,6 +5,7 @@ mod ending;
 mod joining;
 mod links;
 mod machines;
+mod moved;
 mod rights;
 
 use std::collections::BTreeMap;

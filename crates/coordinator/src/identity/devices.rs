@@ -40,10 +40,19 @@ impl Devices {
 
     /// Those that may come in, by name.
     pub(crate) fn list(&self) -> Vec<DeviceRow> {
-        let known = self.known.read();
-        let mut rows: Vec<_> = known.values().filter(|row| row.revoked_ms.is_none()).cloned().collect();
-        rows.sort_by_key(|row| (row.name.to_lowercase(), row.id));
+        let mut rows = self.all();
+        rows.sort_by_cached_key(|row| (row.name.to_lowercase(), row.id));
         rows
+    }
+
+    /// Those that may come in, in no order.
+    pub(crate) fn all(&self) -> Vec<DeviceRow> {
+        self.known.read().values().filter(|row| row.revoked_ms.is_none()).cloned().collect()
+    }
+
+    /// How many may come in.
+    pub(crate) fn count(&self) -> usize {
+        self.known.read().values().filter(|row| row.revoked_ms.is_none()).count()
     }
 
     /// Learns of a machine that the store knows already.

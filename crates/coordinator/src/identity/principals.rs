@@ -1,6 +1,6 @@
 //! People, known by heart: who there is, what they are called, and whether they still may come in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::RwLock;
 use proto::PrincipalId;
@@ -33,6 +33,11 @@ impl Principals {
     /// What somebody is or was called.
     pub(crate) fn name(&self, id: PrincipalId) -> Option<String> {
         self.known.read().get(&id).map(|row| row.display_name.clone())
+    }
+
+    /// The ids of those who may come in.
+    pub(crate) fn ids(&self) -> HashSet<PrincipalId> {
+        self.known.read().values().filter(|row| row.revoked_ms.is_none()).map(|row| row.id).collect()
     }
 
     /// Those who may come in, by name.

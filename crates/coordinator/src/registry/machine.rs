@@ -19,8 +19,6 @@ pub(crate) struct Now {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Presence {
     pub(crate) online: bool,
-    /// When it last said anything.
-    pub(crate) seen_ms: Option<i64>,
     pub(crate) addresses: Addresses,
     /// What it offers.
     pub(crate) offer: Arc<[OfferedShare]>,
@@ -60,11 +58,14 @@ impl Entry {
     pub(crate) fn presence(&self) -> Presence {
         Presence {
             online: self.online,
-            seen_ms: self.row.seen_ms,
             addresses: self.row.addresses.clone(),
             offer: Arc::clone(&self.offer),
             skew: self.skew,
         }
+    }
+
+    pub(crate) fn last_heard(&self) -> (bool, Option<i64>) {
+        (self.online, self.row.seen_ms)
     }
 
     pub(crate) fn offer_at_start(&mut self, share: OfferedShare) {

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -29,7 +30,11 @@ use crate::store::{Store, StoreError};
 /// Messages that wait for one machine; one that takes none for so long has its link ended and comes again.
 const LINK_QUEUE: usize = 64;
 /// What is told to those who watch; whoever is further behind asks for everything again.
-const CHANGES_QUEUE: usize = 1024;
+const CHANGES_QUEUE: usize = 4096;
+/// How often it is written down when everybody was last heard: a heartbeat alone writes nothing.
+const SAVE_EVERY: Duration = Duration::from_secs(300);
+/// Machines of which that is written at once: others wait for the database no longer than for these.
+const SAVE_AT_ONCE: usize = 500;
 /// For how long a machine that was away is still told what ended meanwhile. Tickets live shorter.
 const REMEMBER_ENDED: time::Duration = time::Duration::minutes(15);
 /// Endings remembered at most.
@@ -63,10 +68,20 @@ pub(crate) struct Registry {
     book: RwLock<Book>,
     /// Held while something is written: memory follows the store in the same order.
     writing: tokio::sync::Mutex<()>,
-    ended: Mutex<VecDeque<(OffsetDateTime, Revoked)>>,
+    ended: Mutex<VecDeque<Remembered>>,
+    /// When it was last written down when everybody was heard.
+    saved_steady_ms: AtomicI64,
     changes: broadcast::Sender<Happening>,
     /// Counts up whenever a machine comes, or comes from elsewhere.
     moves: watch::Sender<u64>,
+}
+
+/// Something that ended, for those who come back.
+struct Remembered {
+    at: OffsetDateTime,
+    what: Revoked,
+    /// The only machine that it concerns, if it does not concern all.
+    only: Option<DeviceId>,
 }
 
 #[derive(Default)]
@@ -90,6 +105,7 @@ impl Registry {
         }
         Ok(Self {
             store,
+            saved_steady_ms: AtomicI64::new(clock.steady_ms()),
             clock,
             book: RwLock::new(book),
             writing: tokio::sync::Mutex::default(),
@@ -112,6 +128,17 @@ impl Registry {
     /// One other machine, as it is now; as if it had never been heard if it was not.
     pub(crate) fn presence(&self, device: DeviceId) -> Presence {
         self.book.read().machines.get(&device).map(Entry::presence).unwrap_or_default()
+    }
+
+    /// Whether another machine is there, and when it last said anything.
+    pub(crate) fn last_heard(&self, device: DeviceId) -> (bool, Option<i64>) {
+        self.book.read().machines.get(&device).map(Entry::last_heard).unwrap_or_default()
+    }
+
+    /// What every machine offers.
+    pub(crate) fn offers(&self) -> HashMap<DeviceId, Arc<[OfferedShare]>> {
+        let book = self.book.read();
+        book.machines.iter().map(|(id, entry)| (*id, Arc::clone(&entry.offer))).collect()
     }
 
     /// Where every machine was last known to be.
@@ -167,7 +194,9 @@ impl Registry {
         let entry = book.machines.entry(device).or_default();
         let came = entry.connect(LinkHandle { serial, sender, ended: ended.clone() }, now, skew);
         drop(book);
-        let missed = remembered.iter().map(|(at, what)| revoked(what.clone(), *at)).collect();
+        let concerns = |past: &&Remembered| past.only.is_none_or(|only| only == device);
+        let missed =
+            remembered.iter().filter(concerns).map(|past| revoked(past.what.clone(), past.at)).collect();
         drop(remembered);
         self.moves.send_modify(|count| *count += 1);
         if came {
@@ -209,7 +238,8 @@ impl Registry {
         }
     }
 
-    /// Every few seconds: who has not said a word for too long is offline.
+    /// Every few seconds: who has not said a word for too long is offline. Now and then it is written down when the
+    /// others were heard, so that a process that is killed forgets little.
     pub(crate) async fn sweep(&self) {
         let silent_since = self.clock.steady_ms() - ms(OFFLINE_AFTER);
         let gone: Vec<(DeviceId, i64)> = {
@@ -218,10 +248,14 @@ impl Registry {
             silent.filter_map(|(id, entry)| Some((*id, entry.expire(silent_since)?))).collect()
         };
         self.offline(&gone).await;
+        if self.clock.steady_ms() - self.saved_steady_ms.load(Ordering::Relaxed) >= ms(SAVE_EVERY) {
+            self.save().await;
+        }
     }
 
-    /// Writes down when everybody was last heard: at the end of the process.
+    /// Writes down when everybody was last heard.
     pub(crate) async fn save(&self) {
+        self.saved_steady_ms.store(self.clock.steady_ms(), Ordering::Relaxed);
         let seen: Vec<_> = {
             let book = self.book.read();
             book.machines.iter().filter_map(|(id, entry)| Some((*id, entry.seen_if_online()?))).collect()
@@ -236,17 +270,27 @@ impl Registry {
         }
     }
 
-    /// Tells every machine that something ended, now or when it comes back.
+    /// Tells the machines which it concerns that something ended, now or when they come back.
     pub(crate) fn push_revoked(&self, what: Revoked) {
         let at = self.clock.wall();
         let mut remembered = self.ended.lock();
         while remembered.len() >= MAX_ENDED
-            || remembered.front().is_some_and(|(t, _)| at - *t > REMEMBER_ENDED)
+            || remembered.front().is_some_and(|past| at - past.at > REMEMBER_ENDED)
         {
             remembered.pop_front();
         }
-        remembered.push_back((at, what.clone()));
-        for entry in self.book.read().machines.values() {
+        let book = self.book.read();
+        let only = match &what {
+            // Rights on a folder of this machine, or of one that is gone, are no other machine's business.
+            Revoked::Grant { share, .. } => match book.owners.get(share) {
+                Some(device) => Some(*device),
+                None => return,
+            },
+            _ => None,
+        };
+        remembered.push_back(Remembered { at, what: what.clone(), only });
+        let told = |device: &DeviceId| only.is_none_or(|only| only == *device);
+        for (_, entry) in book.machines.iter().filter(|(device, _)| told(device)) {
             entry.push(revoked(what.clone(), at));
         }
     }
@@ -305,8 +349,10 @@ impl Registry {
     }
 
     async fn save_seen(&self, seen: &[(DeviceId, i64)]) {
-        if let Err(error) = self.store.save_seen(seen).await {
-            tracing::warn!(%error, "cannot write down when machines were last heard");
+        for some in seen.chunks(SAVE_AT_ONCE) {
+            if let Err(error) = self.store.save_seen(some).await {
+                tracing::warn!(%error, "cannot write down when machines were last heard");
+            }
         }
     }
 

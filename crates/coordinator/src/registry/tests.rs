@@ -72,9 +72,30 @@ async fn silence_makes_a_machine_offline_and_a_word_keeps_it() {
     assert!(!world.online(1));
     assert!(link.ended.is_cancelled(), "a silent link is of no use");
     assert_eq!(changes.try_recv().unwrap(), Happening::DeviceOffline { device: machine(1) });
-    let seen = world.registry.presence(machine(1)).seen_ms;
+    let seen = world.registry.last_heard(machine(1)).1;
     let world = world.restart().await;
-    assert_eq!(world.registry.presence(machine(1)).seen_ms, seen, "it is known when it was last seen");
+    assert_eq!(world.registry.last_heard(machine(1)).1, seen, "it is known when it was last seen");
+}
+
+#[tokio::test]
+async fn heartbeats_are_written_down_together_now_and_then() {
+    let world = World::new().await;
+    let links = [world.register(1, &[]).await, world.register(2, &[]).await];
+    let kept = async || {
+        let rows = world.store.presences().await.unwrap().into_iter();
+        rows.filter_map(|(_, row)| row.seen_ms).collect::<Vec<_>>()
+    };
+    let mut heard = None;
+    for seconds in (20..=300).step_by(20) {
+        world.registry.sweep().await;
+        assert!(kept().await.is_empty(), "nothing is written for a heartbeat");
+        world.clock.pass(20);
+        links.iter().for_each(|link| world.registry.heard(link, None));
+        heard = world.registry.last_heard(machine(1)).1;
+        assert!(heard.is_some(), "{seconds}");
+    }
+    world.registry.sweep().await;
+    assert_eq!(kept().await, [heard.unwrap(); 2]);
 }
 
 #[tokio::test]
@@ -141,6 +162,21 @@ async fn what_ended_is_told_now_and_to_who_comes_later() {
     assert!(told(&there.messages.try_recv().unwrap()));
     let late = world.register(2, &[]).await;
     assert!(late.missed.iter().any(told));
+}
+
+#[tokio::test]
+async fn a_right_that_ended_is_told_to_the_machine_with_the_share_alone() {
+    let world = World::new().await;
+    let films = share("Films");
+    let mut with = world.register(1, std::slice::from_ref(&films)).await;
+    let mut without = world.register(2, &[]).await;
+    for share in [films.id, ShareId::generate()] {
+        world.registry.push_revoked(Revoked::Grant { principal: PrincipalId::generate(), share });
+    }
+    assert!(with.messages.try_recv().is_ok());
+    assert!(with.messages.try_recv().is_err() && without.messages.try_recv().is_err());
+    assert_eq!(world.register(1, std::slice::from_ref(&films)).await.missed.len(), 1);
+    assert!(world.register(2, &[]).await.missed.is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use proto::{DeviceId, PrincipalId};
 use sqlx::SqliteConnection;
 
+use super::principals::{PrincipalRow, insert_principal};
 use super::{Store, StoreError};
 
 /// One paired machine, as it is kept. What it says of itself each time it connects is in other columns.
@@ -59,6 +60,22 @@ impl Store {
     pub(crate) async fn insert_own_device(&self, row: &DeviceRow) -> Result<(), StoreError> {
         let mut db = self.pool.acquire().await?;
         put_device(&mut db, row).await
+    }
+
+    /// Lets people and machines in together, all or nothing.
+    pub(crate) async fn let_in(
+        &self,
+        people: &[PrincipalRow],
+        machines: &[DeviceRow],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for person in people {
+            insert_principal(&mut tx, person).await?;
+        }
+        for machine in machines {
+            put_device(&mut tx, machine).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     pub(crate) async fn rename_device(&self, id: DeviceId, name: &str) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let key = device::load_or_make(&config.homes.state)?;
     let offers = offer::watch_file(&config.homes.state)?;
     let agent = make(&config, key.id(), &offers.borrow().clone());
-    tokio::spawn(offer::follow(Arc::clone(&agent), offers.clone()));
+    offer::keep(Arc::clone(&agent), offers.clone()).await;
     let (router, _) = serve::router(Arc::clone(&agent)).split_for_parts();
     let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
     endpoint.serve(router.clone());

@@ -55,6 +55,7 @@ where
     R: Future<Output = Result<Running>>,
 {
     telemetry::start(&typed.output);
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -67,6 +68,19 @@ where
     });
     runtime.shutdown_timeout(ABANDON_AFTER);
     ended
+}
+
+/// Every connection, link and file takes a descriptor, and what a process may have at first is seldom enough for
+/// thousands of machines. Without permission it stays as it is.
+fn raise_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::debug!(%error, ?current, ?maximum, "the limit of open files stays");
+        }
+    }
 }
 
 impl Running {
