@@ -1,5 +1,6 @@
 //! What lives as long as the process: the rooms, opened together. Knows all rooms and decides nothing itself.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -184,7 +185,22 @@ impl Coordinator {
 
     /// Other machines are reached through this endpoint, with its key.
     pub fn set_endpoint(&self, endpoint: Endpoint) {
+        if let Some((authority, _)) = self.rooms.authority.certificate() {
+            endpoint.trust_own_relay(authority.to_vec().into());
+        }
         self.rooms.gateway.set_endpoint(endpoint, self.rooms.registry.addresses());
+    }
+
+    /// Says where this coordinator is asked, and so where its relay is for this machine itself.
+    pub fn listens_at(&self, address: SocketAddr) {
+        // Machines that were paired trust the authority; the owner's own certificate they cannot check.
+        if self.rooms.authority.certificate().is_some() {
+            let address = match address.ip() {
+                ip if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+                _ => address,
+            };
+            self.rooms.gateway.set_relay(format!("https://{address}/"), self.rooms.registry.addresses());
+        }
     }
 
     /// The TLS side of the port. The certificate changes with the machine's addresses by itself.

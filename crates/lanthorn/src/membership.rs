@@ -5,14 +5,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use agent::control::{self, Dial};
+use agent::control::{self, Dial, Dialled};
 use anyhow::{Context, Result};
 use coordinator::keyfile;
 use futures_util::future::{BoxFuture, FutureExt, select_ok};
-use peer::Stream;
+use peer::CertificateDer;
 use proto::api::pairing::CoordinatorKeys;
 use proto::ticket::PublicKey;
 use proto::{DeviceId, PrincipalId};
+use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -104,37 +105,33 @@ impl Membership {
 
     fn link(&self) -> Result<control::Membership> {
         let ways = self.connectors()?;
-        let host = ways.first().context("it has no address")?.address().authority();
+        anyhow::ensure!(!ways.is_empty(), "it has no address");
+        let authority = self.coordinator.authority.as_deref().context("its authority is not known")?;
         let keys = self.coordinator.ticket_keys.iter();
         let keys = keys.map(|text| proto::base64url::decode_exactly(text).map(PublicKey::from_bytes));
         Ok(control::Membership {
             coordinator: self.coordinator.id.clone(),
             name: self.coordinator.name.clone(),
             ticket_keys: keys.collect::<Option<_>>().context("its keys are none")?,
-            dial: Arc::new(Ways { ways, host }),
+            authority: CertificateDer::from_pem_slice(authority.as_bytes())
+                .context("its authority is none")?,
+            dial: Arc::new(Ways(ways)),
         })
     }
 }
 
 /// The ways to one coordinator: whichever answers first is taken.
-struct Ways {
-    ways: Vec<Connector>,
-    host: String,
-}
+struct Ways(Vec<Connector>);
 
 impl Dial for Ways {
-    fn dial(&self) -> BoxFuture<'static, io::Result<Stream>> {
-        let ways: Vec<_> = self.ways.iter().cloned().map(|way| dial(way).boxed()).collect();
-        async move { select_ok(ways).await.map(|(stream, _)| stream) }.boxed()
-    }
-
-    fn host(&self) -> String {
-        self.host.clone()
+    fn dial(&self) -> BoxFuture<'static, io::Result<Dialled>> {
+        let ways: Vec<_> = self.0.iter().cloned().map(|way| dial(way).boxed()).collect();
+        async move { select_ok(ways).await.map(|(dialled, _)| dialled) }.boxed()
     }
 }
 
-async fn dial(way: Connector) -> io::Result<Stream> {
-    Ok(Box::new(way.connect().await?))
+async fn dial(way: Connector) -> io::Result<Dialled> {
+    Ok(Dialled { stream: Box::new(way.connect().await?), host: way.address().authority() })
 }
 
 #[cfg(test)]

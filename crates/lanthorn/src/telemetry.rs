@@ -8,7 +8,8 @@ use crate::cli::{LogFormat, Output};
 /// Starts the log. `LANTHORN_LOG` overrides the level with tracing's own filter words.
 pub fn start(output: &Output) {
     let level = match output.verbose {
-        0 => "warn,lanthorn=info",
+        // A relay's client that hangs up is no event here.
+        0 => "warn,lanthorn=info,iroh_relay::server=error",
         1 => "info,lanthorn=debug",
         2 => "debug,lanthorn=trace",
         _ => "trace",

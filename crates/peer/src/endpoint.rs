@@ -145,8 +145,13 @@ impl Endpoint {
     /// What is no such address is passed over.
     pub fn use_relays(&self, relays: &[String], authorities: Vec<CertificateDer<'static>>) {
         let ways = Arc::clone(&self.0.ways);
-        let relays = relays.iter().filter_map(|url| url.parse().ok()).collect();
-        self.0.runtime.spawn(async move { ways.use_relays(relays, authorities).await });
+        ways.want_relays(relays.iter().filter_map(|url| url.parse().ok()).collect(), authorities);
+        self.0.runtime.spawn(async move { ways.go_to_relays().await });
+    }
+
+    /// Trusts this authority's certificates at relays as well: the one at this machine's own, where it need not wait.
+    pub fn trust_own_relay(&self, authority: CertificateDer<'static>) {
+        self.0.ways.trust.set_own(authority);
     }
 
     /// Answers peers' requests (the device API) with this service from now on. Requests carry the extensions

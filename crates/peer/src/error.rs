@@ -8,6 +8,9 @@ pub enum OpenError {
     /// Nobody has said where the peer is.
     #[error("no address is known for the device")]
     NoAddress,
+    /// The hosts at the peer's addresses say that nothing listens there.
+    #[error("nothing listens at {0}")]
+    Closed(String),
     /// Nothing answers at the peer's addresses.
     #[error("the device does not answer: {0}")]
     Unreachable(String),
@@ -30,12 +33,22 @@ pub enum OpenError {
 
 impl OpenError {
     /// Why neither of two ways works.
-    pub(crate) fn both(lan: Self, other: Self) -> Self {
-        match (lan, other) {
+    pub(crate) fn both(one: Self, other: Self) -> Self {
+        match (one, other) {
             (Self::NoAddress, error) | (error, Self::NoAddress) => error,
-            (_, Self::Refused) => Self::Refused,
-            (lan, Self::TimedOut(why)) => Self::TimedOut(format!("{lan}; {why}")),
-            (lan, other) => Self::Unreachable(format!("{lan}; {other}")),
+            (Self::Refused, _) | (_, Self::Refused) => Self::Refused,
+            (Self::TimedOut(why), error) | (error, Self::TimedOut(why)) => {
+                Self::TimedOut(format!("{}; {why}", error.reason()))
+            }
+            (one, other) => Self::Unreachable(format!("{}; {}", one.reason(), other.reason())),
+        }
+    }
+
+    /// Why, without the words around it.
+    fn reason(&self) -> String {
+        match self {
+            Self::Unreachable(why) | Self::TimedOut(why) => why.clone(),
+            error => error.to_string(),
         }
     }
 }

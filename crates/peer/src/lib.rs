@@ -37,3 +37,5 @@ pub use lane::{Duplex, LaneKind, PathState, Stream};
 pub use protocol::Protocol;
 
 pub use crate::http::answer::Answer;
+/// The certificate of an authority, which a relay has to show that it belongs to.
+pub use rustls::pki_types::CertificateDer;

@@ -1,6 +1,7 @@
 //! Which lane a stream takes: the LAN lane where a direct address answers, QUIC where none does. A lane that fails
 //! gives way to the other within seconds, and the better one is taken again once it works.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,13 @@ const HEAD_START: Duration = Duration::from_millis(400);
 /// A link without streams is ended after one to two times this.
 const LINK_IDLE: Duration = Duration::from_secs(60);
 
+/// How long QUIC has where the system at every address says that the peer's port is closed: its program has ended, or
+/// those are addresses in another network.
+const CLOSED_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A lane on which a stream is being opened.
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send + 'a>>;
+
 /// The lanes of this device.
 pub(crate) struct Ways {
     key: DeviceKey,
@@ -37,10 +45,17 @@ pub(crate) struct Ways {
     use_quic: bool,
     pub(crate) whereabouts: Whereabouts,
     quic: OnceCell<Option<Arc<Quic>>>,
-    relays: tokio::sync::Mutex<Vec<RelayUrl>>,
-    trust: Arc<Trust>,
+    relays: Relays,
+    pub(crate) trust: Arc<Trust>,
     /// Told of the QUIC lane once it is bound.
     bound: Mutex<Option<oneshot::Sender<Arc<Quic>>>>,
+}
+
+/// The relays to wait at.
+#[derive(Default)]
+struct Relays {
+    wanted: Mutex<Vec<RelayUrl>>,
+    used: tokio::sync::Mutex<Vec<RelayUrl>>,
 }
 
 /// A stream, and on which lane it is.
@@ -68,7 +83,7 @@ impl Ways {
             use_quic: config.quic,
             whereabouts: Whereabouts::new(),
             quic: OnceCell::new(),
-            relays: tokio::sync::Mutex::default(),
+            relays: Relays::default(),
             trust: Arc::default(),
             bound: Mutex::new(Some(bound)),
         };
@@ -86,33 +101,16 @@ impl Ways {
         opened
     }
 
+    /// The likelier lane has a start before the other.
     async fn race(&self, peer: &Arc<Peer>, protocol: Protocol) -> Result<Opened, OpenError> {
-        let lan = async { self.open_on_lan(peer, protocol).await.map(Opened::Lan) };
-        let quic = async { self.open_on_quic(peer, protocol).await.map(Opened::Quic) };
-        let (mut lan, quic) = (Box::pin(lan), Box::pin(quic));
-        if !peer.lan_is_promising() {
-            return match quic.await {
-                Err(why) if !matches!(why, OpenError::Refused) => {
-                    lan.await.map_err(|lan| OpenError::both(lan, why))
-                }
-                ended => ended,
-            };
-        }
-        match tokio::time::timeout(HEAD_START, &mut lan).await {
-            Ok(Err(why)) if !matches!(why, OpenError::Refused) => {
-                return quic.await.map_err(|quic| OpenError::both(why, quic));
-            }
-            Ok(ended) => return ended,
-            Err(_) => {}
-        }
-        match select(lan, quic).await {
-            Either::Left((Err(why), quic)) if !matches!(why, OpenError::Refused) => {
-                quic.await.map_err(|quic| OpenError::both(why, quic))
-            }
-            Either::Right((Err(why), lan)) if !matches!(why, OpenError::Refused) => {
-                lan.await.map_err(|lan| OpenError::both(lan, why))
-            }
-            Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
+        let lan: Opening<'_> = Box::pin(async { self.open_on_lan(peer, protocol).await.map(Opened::Lan) });
+        let quic: Opening<'_> = Box::pin(async { self.open_on_quic(peer, protocol).await.map(Opened::Quic) });
+        let (mut first, second) = if peer.lan_is_promising() { (lan, quic) } else { (quic, lan) };
+        match tokio::time::timeout(HEAD_START, &mut first).await {
+            Ok(ended) => or_else(ended, second).await,
+            Err(_) => match select(first, second).await {
+                Either::Left((ended, other)) | Either::Right((ended, other)) => or_else(ended, other).await,
+            },
         }
     }
 
@@ -151,17 +149,26 @@ impl Ways {
 
     /// The QUIC lane. It is bound when it is first needed: a device that knows no other does without its memory.
     pub(crate) async fn quic(&self) -> Option<&Arc<Quic>> {
-        self.quic.get_or_init(|| self.bind_quic()).await.as_ref()
+        if self.quic.get().is_none() {
+            self.quic.get_or_init(|| self.bind_quic()).await;
+            self.go_to_relays().await;
+        }
+        self.quic_if_bound()
     }
 
-    /// Waits at these relays from now on, and trusts these authorities' certificates at them.
-    pub(crate) async fn use_relays(&self, relays: Vec<RelayUrl>, authorities: Vec<CertificateDer<'static>>) {
-        self.trust.set(&authorities);
-        let mut used = self.relays.lock().await;
-        if let Some(quic) = self.quic_if_bound() {
-            quic.set_relays(&used, &relays).await;
-        }
-        *used = relays;
+    /// Names the relays to wait at from now on, and the authorities whose certificates are trusted at them.
+    pub(crate) fn want_relays(&self, relays: Vec<RelayUrl>, authorities: Vec<CertificateDer<'static>>) {
+        self.trust.set_joined(authorities);
+        *self.relays.wanted.lock() = relays;
+    }
+
+    /// Waits where it was last said.
+    pub(crate) async fn go_to_relays(&self) {
+        let mut used = self.relays.used.lock().await;
+        let Some(quic) = self.quic_if_bound() else { return };
+        let wanted = self.relays.wanted.lock().clone();
+        quic.set_relays(&used, &wanted).await;
+        *used = wanted;
     }
 
     /// The QUIC lane, if it was needed yet.
@@ -177,7 +184,6 @@ impl Ways {
         match Quic::bind(&self.key, self.whereabouts.port().unwrap_or(0), &self.trust).await {
             Ok(quic) => {
                 let quic = Arc::new(quic);
-                quic.set_relays(&[], &self.relays.lock().await).await;
                 if let Some(bound) = self.bound.lock().take() {
                     let _ = bound.send(Arc::clone(&quic));
                 }
@@ -189,6 +195,21 @@ impl Ways {
             }
         }
     }
+}
+
+/// What came of one lane, or else of the other.
+async fn or_else(ended: Result<Opened, OpenError>, other: Opening<'_>) -> Result<Opened, OpenError> {
+    let why = match ended {
+        Ok(_) | Err(OpenError::Refused) => return ended,
+        Err(why) => why,
+    };
+    let other = match why {
+        OpenError::Closed(_) => tokio::time::timeout(CLOSED_PATIENCE, other)
+            .await
+            .unwrap_or_else(|_| Err(OpenError::TimedOut("no other way leads to it".into()))),
+        _ => other.await,
+    };
+    other.map_err(|other| OpenError::both(why, other))
 }
 
 /// Keeps a link until it ends, must end, or is of no use.

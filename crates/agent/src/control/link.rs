@@ -153,10 +153,10 @@ impl Link {
     /// Dials, proves the key, registers.
     async fn greet(&mut self) -> Result<Socket, End> {
         let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-        let stream = timeout(DIAL_TIMEOUT, self.membership.dial.dial()).await.map_err(late);
-        let stream = stream.and_then(|dialled| dialled).map_err(End::Dial)?;
+        let dialled = timeout(DIAL_TIMEOUT, self.membership.dial.dial()).await.map_err(late);
+        let dialled = dialled.and_then(|dialled| dialled).map_err(End::Dial)?;
         let greeting = timeout(GREETING, async {
-            let mut socket = upgrade(stream, &self.membership.dial.host()).await?;
+            let mut socket = upgrade(dialled.stream, &dialled.host).await?;
             self.hello(&mut socket).await?;
             Ok(socket)
         });
@@ -182,10 +182,11 @@ impl Link {
         };
         send(socket, &hello).await?;
         match receive(socket).await? {
-            FromCoordinator::Welcome { ticket_keys, gateways, notice, .. } => {
+            FromCoordinator::Welcome { ticket_keys, gateways, relays, notice } => {
                 let id = &self.membership.coordinator;
                 self.trust.set_keys(id, &ticket_keys);
                 self.trust.set_gateways(id, gateways);
+                self.trust.set_relays(id, relays);
                 self.welcomed(notice.or_else(|| clock_notice(own_clock - time)));
                 Ok(())
             }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use peer::{DeviceKey, Endpoint, Stream};
+use peer::{CertificateDer, DeviceKey, Endpoint, Stream};
 use proto::ticket::PublicKey;
 use proto::wire::link::Registration;
 use tokio::sync::watch;
@@ -34,10 +34,15 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// The way to a coordinator.
 pub trait Dial: Send + Sync + 'static {
     /// Opens a stream on which the coordinator has proved that it is the one that was joined.
-    fn dial(&self) -> BoxFuture<'static, io::Result<Stream>>;
+    fn dial(&self) -> BoxFuture<'static, io::Result<Dialled>>;
+}
 
-    /// The host, and port, that the coordinator is asked for by.
-    fn host(&self) -> String;
+/// An open way to a coordinator.
+pub struct Dialled {
+    /// The way.
+    pub stream: Stream,
+    /// The host, and port, that the coordinator is asked for by on it.
+    pub host: String,
 }
 
 /// A coordinator that this device has joined.
@@ -49,6 +54,8 @@ pub struct Membership {
     pub name: String,
     /// The keys whose tickets count.
     pub ticket_keys: Vec<PublicKey>,
+    /// Who certifies it, its relay as well.
+    pub authority: CertificateDer<'static>,
     /// The way to it.
     pub dial: Arc<dyn Dial>,
 }
@@ -118,7 +125,7 @@ impl Control {
     }
 
     fn begin(&self, membership: &Membership) -> Running {
-        self.trust.join(&membership.coordinator, &membership.ticket_keys);
+        self.trust.join(membership);
         let (told, state) = watch::channel(LinkState::default());
         let end = CancellationToken::new();
         let link = Link {

@@ -31,14 +31,11 @@ struct Played {
 struct FakeDial(mpsc::UnboundedSender<DuplexStream>);
 
 impl Dial for FakeDial {
-    fn dial(&self) -> BoxFuture<'static, io::Result<Stream>> {
+    fn dial(&self) -> BoxFuture<'static, io::Result<Dialled>> {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let sent = self.0.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused.into());
-        Box::pin(async move { sent.map(|()| Box::new(ours) as Stream) })
-    }
-
-    fn host(&self) -> String {
-        "attic:7000".into()
+        let dialled = Dialled { stream: Box::new(ours), host: "attic:7000".into() };
+        Box::pin(async move { sent.map(|()| dialled) })
     }
 }
 
@@ -94,6 +91,7 @@ impl Played {
             coordinator: coordinator.public().id(),
             name: "Attic".into(),
             ticket_keys: vec![coordinator.public()],
+            authority: CertificateDer::from(Vec::new()),
             dial: Arc::new(FakeDial(sender)),
         }]);
         Self { world, control, endpoint, coordinator, registration, dials }

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use peer::Endpoint;
+use peer::{CertificateDer, Endpoint};
 use proto::DeviceId;
 use proto::ticket::{KeyRing, PublicKey};
-use proto::wire::link::{Peer, Revoked};
+use proto::wire::link::{Addresses, Peer, Revoked};
 use time::OffsetDateTime;
 
+use super::Membership;
 use crate::agent::Agent;
 use crate::serve::ended::Ended;
 
@@ -18,6 +19,8 @@ use crate::serve::ended::Ended;
 const MAX_KEYS: usize = 4;
 /// Gateways that one coordinator may have.
 const MAX_GATEWAYS: usize = 16;
+/// Relays that one coordinator may name.
+const MAX_RELAYS: usize = 4;
 
 /// Everything that coordinators say, put together.
 pub(super) struct Trust {
@@ -38,12 +41,24 @@ struct Word {
     keys: Vec<PublicKey>,
     gateways: Vec<DeviceId>,
     peers: Vec<DeviceId>,
+    relays: Vec<String>,
+    authority: Option<CertificateDer<'static>>,
+}
+
+/// What follows from all that is said.
+#[derive(PartialEq, Eq)]
+struct Consequences {
+    keys: Vec<PublicKey>,
+    guests: HashSet<DeviceId>,
+    relays: Vec<String>,
+    authorities: Vec<CertificateDer<'static>>,
 }
 
 impl Trust {
     pub(super) fn new(agent: Arc<Agent>, endpoint: Endpoint, own: Vec<PublicKey>) -> Self {
         let trust = Self { agent, endpoint, book: Mutex::new(Book { own, ..Book::default() }) };
-        trust.follow(&trust.book.lock());
+        let first = trust.book.lock().consequences();
+        trust.follow(first);
         trust
     }
 
@@ -51,8 +66,11 @@ impl Trust {
         self.change(|book| book.own = own);
     }
 
-    pub(super) fn join(&self, coordinator: &str, keys: &[PublicKey]) {
-        self.word(coordinator, |word| word.keys = keys.to_vec());
+    pub(super) fn join(&self, membership: &Membership) {
+        self.word(&membership.coordinator, |word| {
+            word.keys.clone_from(&membership.ticket_keys);
+            word.authority = Some(membership.authority.clone());
+        });
     }
 
     pub(super) fn forget(&self, coordinator: &str) {
@@ -72,11 +90,18 @@ impl Trust {
         self.word(coordinator, |word| word.gateways = gateways.into_iter().take(MAX_GATEWAYS).collect());
     }
 
+    /// The relays of the coordinator, as they are reached from here.
+    pub(super) fn set_relays(&self, coordinator: &str, relays: Vec<String>) {
+        self.word(coordinator, |word| word.relays = relays.into_iter().take(MAX_RELAYS).collect());
+    }
+
     /// Other devices that may come, and where they are.
     pub(super) fn set_peers(&self, coordinator: &str, peers: Vec<Peer>) {
         let ids = peers.iter().map(|peer| peer.device).collect();
-        for peer in peers {
-            self.endpoint.learn(peer.device, peer.addresses);
+        let relay = self.book.lock().joined.get(coordinator).and_then(|word| word.relays.first().cloned());
+        for Peer { device, addresses } in peers {
+            // Its own name for the relay may lead nowhere from here.
+            self.endpoint.learn(device, Addresses { relay: relay.clone(), ..addresses });
         }
         self.word(coordinator, |word| word.peers = ids);
     }
@@ -105,27 +130,34 @@ impl Trust {
 
     fn change(&self, change: impl FnOnce(&mut Book)) {
         let mut book = self.book.lock();
-        let before = (book.keys(), book.guests());
+        let before = book.consequences();
         change(&mut book);
-        if before != (book.keys(), book.guests()) {
+        let now = book.consequences();
+        if before != now {
             // With the book held, so that what holds is always what was said last.
-            self.follow(&book);
+            self.follow(now);
         }
     }
 
-    fn follow(&self, book: &Book) {
-        self.agent.tickets().honour(KeyRing::new(self.agent.config().device, book.keys()));
-        self.endpoint.allow(book.guests());
+    fn follow(&self, now: Consequences) {
+        self.agent.tickets().honour(KeyRing::new(self.agent.config().device, now.keys));
+        self.endpoint.use_relays(&now.relays, now.authorities);
+        self.endpoint.allow(now.guests);
     }
 }
 
 impl Book {
-    fn keys(&self) -> Vec<PublicKey> {
-        self.own.iter().chain(self.joined.values().flat_map(|word| &word.keys)).copied().collect()
-    }
-
-    fn guests(&self) -> HashSet<DeviceId> {
-        self.joined.values().flat_map(|word| word.gateways.iter().chain(&word.peers)).copied().collect()
+    fn consequences(&self) -> Consequences {
+        let words = || self.joined.values();
+        let mut relays: Vec<String> = words().flat_map(|word| &word.relays).cloned().collect();
+        relays.sort_unstable();
+        relays.dedup();
+        Consequences {
+            keys: self.own.iter().chain(words().flat_map(|word| &word.keys)).copied().collect(),
+            guests: words().flat_map(|word| word.gateways.iter().chain(&word.peers)).copied().collect(),
+            relays,
+            authorities: words().filter_map(|word| word.authority.clone()).collect(),
+        }
     }
 }
 

@@ -57,11 +57,13 @@ pub(crate) struct Gateway {
     local: DeviceId,
     links: RwLock<HashMap<DeviceId, Arc<dyn Link>>>,
     endpoint: RwLock<Option<Endpoint>>,
+    /// This coordinator's own relay, as this machine reaches it.
+    relay: RwLock<Option<String>>,
 }
 
 impl Gateway {
     pub(crate) fn new(local: DeviceId) -> Self {
-        Self { local, links: RwLock::default(), endpoint: RwLock::default() }
+        Self { local, links: RwLock::default(), endpoint: RwLock::default(), relay: RwLock::default() }
     }
 
     pub(crate) fn set_local(&self, link: Arc<dyn Link>) {
@@ -75,8 +77,14 @@ impl Gateway {
 
     /// From now on other machines are reached through this endpoint; they are here.
     pub(crate) fn set_endpoint(&self, endpoint: Endpoint, known: Vec<(DeviceId, Addresses)>) {
-        known.into_iter().for_each(|(device, addresses)| endpoint.learn(device, addresses));
         *self.endpoint.write() = Some(endpoint);
+        known.into_iter().for_each(|(device, addresses)| self.learn(device, addresses));
+    }
+
+    /// From now on other machines are met at this relay where there is no direct way; they are here.
+    pub(crate) fn set_relay(&self, url: String, known: Vec<(DeviceId, Addresses)>) {
+        *self.relay.write() = Some(url);
+        known.into_iter().for_each(|(device, addresses)| self.learn(device, addresses));
     }
 
     /// The key that this gateway presents to other machines.
@@ -84,10 +92,10 @@ impl Gateway {
         self.endpoint.read().as_ref().map(Endpoint::id)
     }
 
-    /// Learns where a machine is.
+    /// Learns where a machine is. Whatever the relay is called where that machine is, it is this one.
     pub(crate) fn learn(&self, device: DeviceId, addresses: Addresses) {
         if let Some(endpoint) = &*self.endpoint.read() {
-            endpoint.learn(device, addresses);
+            endpoint.learn(device, Addresses { relay: self.relay.read().clone(), ..addresses });
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{FromRequestParts, State};
-use axum::http::header::ORIGIN;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::response::Response;
 use peer::connection::{Connection, canonical};
@@ -70,10 +70,24 @@ impl FromRequestParts<Coordinator> for ByMachine {
     }
 }
 
+/// The address at which the caller asks for this coordinator; through a proxy, that of the proxy.
+pub(crate) struct AskedAs(Option<String>);
+
+impl FromRequestParts<Coordinator> for AskedAs {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Coordinator) -> Result<Self, Refusal> {
+        let scheme = if connection(parts)?.encrypted { "https" } else { "http" };
+        let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
+        Ok(Self(host.map(|host| format!("{scheme}://{host}/"))))
+    }
+}
+
 /// Opens the control link of a machine.
 pub(crate) async fn open(
     State(coordinator): State<Coordinator>,
     ByMachine(connection): ByMachine,
+    AskedAs(asked_as): AskedAs,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refusal> {
     let place = coordinator.rooms().greetings.enter(canonical(connection.remote.ip()))?;
@@ -85,7 +99,8 @@ pub(crate) async fn open(
         .max_write_buffer_size(MAX_WRITE_BUFFER);
     Ok(upgrade.on_upgrade(move |mut socket| async move {
         let rooms = coordinator.rooms();
-        let greeted = tokio::time::timeout(GREETING, greet(rooms, &connection, &mut socket)).await;
+        let greeting = greet(rooms, &connection, asked_as, &mut socket);
+        let greeted = tokio::time::timeout(GREETING, greeting).await;
         drop(place);
         let end = match greeted {
             Ok(Ok(link)) => converse(rooms, &connection, &mut socket, link).await,
@@ -97,7 +112,12 @@ pub(crate) async fn open(
 }
 
 /// Challenge, hello, welcome.
-async fn greet(rooms: &Rooms, connection: &Connection, socket: &mut WebSocket) -> Result<Link, End> {
+async fn greet(
+    rooms: &Rooms,
+    connection: &Connection,
+    asked_as: Option<String>,
+    socket: &mut WebSocket,
+) -> Result<Link, End> {
     let nonce = fresh_nonce()?;
     let coordinator = rooms.tickets.public_key().id();
     let time = rooms.clock.wall();
@@ -125,7 +145,8 @@ async fn greet(rooms: &Rooms, connection: &Connection, socket: &mut WebSocket) -
     let welcome = FromCoordinator::Welcome {
         ticket_keys: rooms.tickets.public_keys(),
         gateways: rooms.gateway.id().into_iter().collect(),
-        relays: Vec::new(),
+        // The relay is at the address that this machine has just used: no other is known to lead here from there.
+        relays: asked_as.filter(|_| rooms.authority.certificate().is_some()).into_iter().collect(),
         notice: is_wrong(skew).then(|| clock_words(skew, "this machine")),
     };
     send(socket, &welcome).await?;

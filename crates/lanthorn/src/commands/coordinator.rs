@@ -46,6 +46,7 @@ pub async fn run(config: Config) -> Result<Running> {
         Doors { tls: Some(coordinator.tls()), lanes: None },
         coordinator.setup_code(),
     )?;
+    coordinator.listens_at(running.bound());
     Ok(running.at_end(async move {
         endpoint.close().await;
         coordinator.close().await;

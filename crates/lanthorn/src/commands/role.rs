@@ -1,5 +1,6 @@
 //! What starting a role has in common: settings, log, port, announcement, and ending within five seconds.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ const ABANDON_AFTER: Duration = Duration::from_millis(500);
 
 /// A role that answers.
 pub struct Running {
+    bound: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<()>,
     /// Closed last, so that peers need not find out for themselves.
@@ -108,7 +110,12 @@ impl Running {
         if config.open_browser && role != Role::Agent && role != Role::Coordinator {
             announce::open_browser(&announcement.local_url());
         }
-        Ok(Self { shutdown, served, lanes, file, links: None, at_end: None })
+        Ok(Self { bound, shutdown, served, lanes, file, links: None, at_end: None })
+    }
+
+    /// Where it listens.
+    pub fn bound(&self) -> SocketAddr {
+        self.bound
     }
 
     /// Has these links say goodbye before anything else ends.

@@ -14,6 +14,7 @@ mod config;
 mod devices;
 mod files;
 mod first_run;
+mod hosts;
 mod ports;
 mod rig;
 mod roles;

@@ -212,7 +212,7 @@ async fn nowhere_and_nobody_are_said() {
     let address = closed.local_addr().unwrap();
     drop(closed);
     friend.learn(peer, at(address));
-    assert!(matches!(friend.request(peer, get("/")).await, Err(OpenError::Unreachable(_))));
+    assert!(matches!(friend.request(peer, get("/")).await, Err(OpenError::Closed(_))));
     assert_eq!(friend.path(peer).lane, None);
 }
 

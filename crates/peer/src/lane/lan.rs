@@ -92,11 +92,16 @@ impl Lan {
             .collect();
         let mut failed = OpenError::NoAddress;
         while let Some(ended) = attempts.next().await {
-            match ended {
-                Ok(dialled) => return Ok(dialled),
+            match (ended, &failed) {
+                (Ok(dialled), _) => return Ok(dialled),
                 // The peer itself has spoken.
-                Err(OpenError::Refused) => return Err(OpenError::Refused),
-                Err(error) => failed = error,
+                (Err(OpenError::Refused), _) => return Err(OpenError::Refused),
+                // It counts only if all say so.
+                (Err(OpenError::Closed(address)), OpenError::NoAddress) => {
+                    failed = OpenError::Closed(address)
+                }
+                (Err(OpenError::Closed(_)), _) => {}
+                (Err(error), _) => failed = error,
             }
         }
         Err(failed)
@@ -169,6 +174,7 @@ fn explain(address: SocketAddr, error: &io::Error) -> OpenError {
         Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)) => OpenError::Refused,
         Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)) => OpenError::WrongKey,
         Some(tls) => OpenError::Unreachable(format!("{address}: {tls}")),
+        None if error.kind() == io::ErrorKind::ConnectionRefused => OpenError::Closed(address.to_string()),
         None => OpenError::Unreachable(format!("{address}: {error}")),
     }
 }

@@ -37,6 +37,8 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(8);
 const PATH_IDLE: Duration = Duration::from_secs(4);
 /// … and this often there is a word.
 const PATH_PULSE: Duration = Duration::from_secs(1);
+/// The last path is never given up; without a word on any for so long, in milliseconds, the connection is.
+const LINK_IDLE_MS: u32 = 5_000;
 /// Streams at once on one connection.
 const MAX_STREAMS: u32 = 1024;
 
@@ -72,6 +74,7 @@ impl Quic {
         let transport = QuicTransportConfig::builder()
             .default_path_max_idle_timeout(PATH_IDLE)
             .default_path_keep_alive_interval(PATH_PULSE)
+            .max_idle_timeout(Some(VarInt::from_u32(LINK_IDLE_MS).into()))
             .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
             .build();
         let mut probes = NetReportConfig::default();
@@ -99,7 +102,7 @@ impl Quic {
         for gone in before.iter().filter(|url| !now.contains(url)) {
             self.endpoint.remove_relay(gone).await;
         }
-        for url in now {
+        for url in now.iter().filter(|url| !before.contains(url)) {
             let relay = RelayConfig::new(url.clone(), None);
             self.endpoint.insert_relay(url.clone(), Arc::new(relay)).await;
         }

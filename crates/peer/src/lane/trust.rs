@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -14,20 +14,42 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 #[derive(Debug)]
 pub(crate) struct Trust {
     provider: Arc<CryptoProvider>,
+    named: Mutex<Named>,
     verifier: RwLock<Option<Arc<WebPkiServerVerifier>>>,
+}
+
+/// Who was named, by whom.
+#[derive(Debug, Default)]
+struct Named {
+    /// This machine's own authority.
+    own: Option<CertificateDer<'static>>,
+    /// Those of the coordinators that were joined.
+    joined: Vec<CertificateDer<'static>>,
 }
 
 impl Default for Trust {
     fn default() -> Self {
-        Self { provider: Arc::new(ring::default_provider()), verifier: RwLock::default() }
+        let provider = Arc::new(ring::default_provider());
+        Self { provider, named: Mutex::default(), verifier: RwLock::default() }
     }
 }
 
 impl Trust {
-    /// Trusts these from now on, and nobody else. What is no certificate is passed over.
-    pub(crate) fn set(&self, authorities: &[CertificateDer<'static>]) {
+    /// Trusts these from now on, and nobody else but this machine's own. What is no certificate is passed over.
+    pub(crate) fn set_joined(&self, authorities: Vec<CertificateDer<'static>>) {
+        self.change(|named| named.joined = authorities);
+    }
+
+    /// Trusts this machine's own authority as well.
+    pub(crate) fn set_own(&self, authority: CertificateDer<'static>) {
+        self.change(|named| named.own = Some(authority));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Named)) {
+        let mut named = self.named.lock();
+        change(&mut named);
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(authorities.iter().cloned());
+        roots.add_parsable_certificates(named.joined.iter().chain(&named.own).cloned());
         let provider = Arc::clone(&self.provider);
         let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
         *self.verifier.write() = built.ok();

@@ -177,7 +177,8 @@ async fn a_paired_machine_is_welcomed_and_seen() {
     let films = share("Films");
     assert_eq!(port.machine_in_catalog().await["online"], false);
     let (mut line, welcome) = port.link(std::slice::from_ref(&films)).await;
-    let FromCoordinator::Welcome { ticket_keys, gateways, notice, .. } = welcome else { panic!() };
+    let FromCoordinator::Welcome { ticket_keys, gateways, relays, notice } = welcome else { panic!() };
+    assert_eq!(relays, [format!("http://{}/", port.address)], "as it was asked for");
     assert_eq!(ticket_keys, [base64url::encode(&port.world.coordinator.ticket_key().to_bytes())]);
     assert_eq!(gateways, [DeviceKey::from_seed([1; 32]).unwrap().id()]);
     assert!(notice.is_none());
@@ -191,6 +192,44 @@ async fn a_paired_machine_is_welcomed_and_seen() {
     assert_eq!((&gone["online"], gone["last_seen"].is_string()), (&json!(false), true));
     let base = format!("/api/v1/devices/{}/shares/{}/list", port.machine.id(), films.id);
     assert_eq!(port.owner.get(&port.world, &base).await.code(), "DEVICE_OFFLINE");
+}
+
+/// A device at this coordinator's relay that has no other way anywhere.
+async fn at_the_relay(port: &Port, key: &DeviceKey) -> (Endpoint, Addresses) {
+    let relay = format!("http://{}/", port.address);
+    let endpoint =
+        Endpoint::bind(peer::Config { lan: false, ..peer::Config::new(key.clone()) }).await.unwrap();
+    endpoint.use_relays(std::slice::from_ref(&relay), Vec::new());
+    (endpoint, Addresses { relay: Some(relay), ..Addresses::default() })
+}
+
+fn knock() -> axum::http::Request<axum::body::Body> {
+    axum::http::Request::get("/").body(axum::body::Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn the_relay_brings_paired_machines_together_and_tells_others_why_not() {
+    let port = Port::open().await;
+    let stranger = DeviceKey::from_seed([8; 32]).unwrap();
+    let (machine, there) = at_the_relay(&port, &port.machine).await;
+    machine.serve(tower::service_fn(|_| async {
+        Ok(axum::response::Response::new(axum::body::Body::from("yes")))
+    }));
+    let gateway = DeviceKey::from_seed([1; 32]).unwrap();
+    machine.allow([gateway.id(), stranger.id()].into());
+    machine.addresses().wait_for(|told| told.relay.is_some()).await.unwrap();
+    let (gateway, _) = at_the_relay(&port, &gateway).await;
+    gateway.learn(port.machine.id(), there.clone());
+    gateway.request(port.machine.id(), knock()).await.unwrap();
+    assert!(port.world.coordinator.rooms().relay.has(port.machine.id()));
+
+    let (stranger, _) = at_the_relay(&port, &stranger).await;
+    stranger.learn(port.machine.id(), there);
+    let asked = std::time::Instant::now();
+    let error = stranger.request(port.machine.id(), knock()).await.map(drop).unwrap_err().to_string();
+    assert!(error.contains("not paired here"), "{error}");
+    assert!(asked.elapsed() < std::time::Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(!port.world.coordinator.rooms().relay.has(stranger.id()));
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::hosts;
+
 /// No answer takes this long; a test that waits so long has found a hang.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -14,6 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
+    /// The host to connect from; this one without.
+    pub from: Option<String>,
     /// The certificate authority to trust; plain HTTP without.
     pub tls: Option<Arc<rustls::ClientConfig>>,
 }
@@ -67,7 +71,8 @@ pub fn begin(target: &Target, head: &str, some: usize) -> impl Read + use<> {
 }
 
 fn connect(target: &Target) -> Box<dyn Stream> {
-    let tcp = TcpStream::connect_timeout(&target.address, DEADLINE).unwrap();
+    let dial = || TcpStream::connect_timeout(&target.address, DEADLINE).unwrap();
+    let tcp = target.from.as_deref().map_or_else(dial, |host| hosts::inside(host, dial));
     tcp.set_read_timeout(Some(DEADLINE)).unwrap();
     tcp.set_nodelay(true).unwrap();
     match &target.tls {

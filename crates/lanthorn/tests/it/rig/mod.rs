@@ -1,5 +1,6 @@
 //! The world a test lives in: the real binary with a home of its own on a free port, and browsers that visit it.
 
+pub mod hosts;
 pub mod http;
 
 use std::ffi::OsStr;
@@ -18,6 +19,8 @@ pub const PIN: &str = "482913";
 /// A home folder, a shared folder and the processes started in it.
 pub struct World {
     pub home: tempfile::TempDir,
+    /// The host it is on; this one without.
+    host: Option<String>,
 }
 
 /// One running process.
@@ -26,6 +29,7 @@ pub struct Server {
     /// What it printed until it answered.
     pub printed: String,
     pub port: u16,
+    host: Option<String>,
     /// Reads what it prints on, so that it never waits for us.
     _rest: std::thread::JoinHandle<()>,
 }
@@ -34,7 +38,12 @@ impl World {
     pub fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("shared")).unwrap();
-        Self { home }
+        Self { home, host: None }
+    }
+
+    /// A world on another host.
+    pub fn on(host: &hosts::Host) -> Self {
+        Self { host: Some(host.name().to_owned()), ..Self::new() }
     }
 
     /// The folder that is shared.
@@ -56,7 +65,10 @@ impl World {
 
     /// Any program, the same way.
     pub fn program<I: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = I>) -> Command {
-        let mut command = Command::new(program);
+        let mut command = match &self.host {
+            None => Command::new(program),
+            Some(host) => hosts::command(host, program),
+        };
         command
             .args(args)
             .env_clear()
@@ -85,16 +97,20 @@ impl World {
         }
         let port = port_in(&printed).unwrap_or_else(|| panic!("it did not start: {printed}"));
         let rest = std::thread::spawn(move || lines.for_each(drop));
-        Server { child, printed, port, _rest: rest }
+        Server { child, printed, port, host: self.host.clone(), _rest: rest }
     }
 
     /// A world that is set up, its server, and the owner's browser on this machine.
     pub fn set_up() -> (Self, Server, Browser) {
-        let world = Self::new();
-        let server = world.start();
+        Self::new().started(["--port", "0", "--no-browser"])
+    }
+
+    /// This world, its server that is set up, and the owner's browser on the machine.
+    pub fn started<I: AsRef<OsStr>>(self, args: impl IntoIterator<Item = I>) -> (Self, Server, Browser) {
+        let server = self.start_with(args);
         let mut owner = server.local();
-        owner.set_up(&world.shared()).expect_status(200);
-        (world, server, owner)
+        owner.set_up(&self.shared()).expect_status(200);
+        (self, server, owner)
     }
 }
 
@@ -106,7 +122,9 @@ fn port_in(printed: &str) -> Option<u16> {
 impl Server {
     /// A browser on this machine.
     pub fn local(&self) -> Browser {
-        Browser::at(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+        let mut browser = Browser::at(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
+        browser.target.from.clone_from(&self.host);
+        browser
     }
 
     /// A browser that comes over the network, through this machine's own outside address; `None` where there is none.
@@ -149,7 +167,7 @@ pub struct Browser {
 
 impl Browser {
     pub fn at(address: SocketAddr) -> Self {
-        Self { target: Target { address, tls: None }, cookies: Vec::new() }
+        Self { target: Target { address, from: None, tls: None }, cookies: Vec::new() }
     }
 
     fn origin(&self) -> String {
@@ -269,8 +287,12 @@ pub struct Joining {
 impl Joining {
     /// Has the machine ask the coordinator to let it in.
     pub fn begin(machine: &World, coordinator: &Server) -> Self {
-        let address = format!("127.0.0.1:{}", coordinator.port);
-        let mut child = machine.lanthorn(["pair", &address]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::begin_at(machine, &format!("127.0.0.1:{}", coordinator.port))
+    }
+
+    /// The same for a coordinator at this address.
+    pub fn begin_at(machine: &World, address: &str) -> Self {
+        let mut child = machine.lanthorn(["pair", address]).stdout(Stdio::piped()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
         while !printed.contains("Ctrl-C") {
