@@ -144,6 +144,7 @@ pub struct ApiError {
     pub hint: String,
     /// The request, as it is named in the log. Filled in by the door.
     #[serde(default)]
+    #[schema(required)]
     pub request_id: String,
     /// After how many seconds it is worth trying again.
     #[serde(default, skip_serializing_if = "Option::is_none")]

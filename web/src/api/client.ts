@@ -16,8 +16,13 @@ export class ApiFailure extends Error {
     this.code = error.code;
     this.hint = error.hint;
     this.requestId = error.request_id;
-    this.retryAfter = error.retry_after;
+    this.retryAfter = error.retry_after ?? undefined;
     this.status = status;
+  }
+
+  /** A request that never reached the machine, or whose answer broke off. */
+  static unreachable(): ApiFailure {
+    return new ApiFailure({ code: UNREACHABLE, message: '', hint: '', request_id: '' }, 0);
   }
 }
 
@@ -45,8 +50,7 @@ export function onSignedOut(listener: (failure: ApiFailure) => void): void {
 export function address(path: string, query: Query = {}): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== '' && value !== false)
-      params.set(name, String(value));
+    if (value !== undefined && value !== null && value !== '') params.set(name, String(value));
   }
   const text = params.toString();
   return text ? `${path}?${text}` : path;
@@ -83,7 +87,7 @@ async function send(path: string, ask: Ask): Promise<Response> {
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new ApiFailure({ code: UNREACHABLE, message: '', hint: '', request_id: '' }, 0);
+    throw ApiFailure.unreachable();
   }
 }
 

@@ -1,6 +1,6 @@
 // The paired machines: their names, who sees them, how they are reached, and the end of it.
 import { requestJson } from './client';
-import type { DevicePath, PairedDevice, PairedDevices } from './types';
+import type { DevicePath, PairedDevice, PairedDevices, Visibility } from './types';
 
 const device = (id: string) => `/api/v1/devices/${encodeURIComponent(id)}`;
 
@@ -13,10 +13,10 @@ export const renameDevice = (id: string, name: string) =>
 export const removeDevice = (id: string) => requestJson<undefined>(device(id), { method: 'DELETE' });
 
 export const setVisible = (id: string, visible: boolean) =>
-  requestJson<{ id: string; visible: boolean }>(
-    `/api/v1/catalog/devices/${encodeURIComponent(id)}/visibility`,
-    { method: 'POST', body: { visible } },
-  );
+  requestJson<Visibility>(`/api/v1/catalog/devices/${encodeURIComponent(id)}/visibility`, {
+    method: 'POST',
+    body: { visible },
+  });
 
 export const getPath = (id: string, signal?: AbortSignal) =>
   requestJson<DevicePath>(`${device(id)}/path`, { signal });

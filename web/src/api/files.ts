@@ -45,17 +45,10 @@ export const thumbnailUrl = (place: Place, entry: Pick<Entry, 'path' | 'version'
 export const transcodeUrl = (place: Place, path: string, start: number, viewer: string) =>
   address(resource(place, 'transcode'), { path, start, viewer });
 
-/** Results as they come. Ends after `done`, or when `signal` says so. */
-export async function* search(
-  place: Place,
-  query: SearchQuery,
-  signal: AbortSignal,
-): AsyncGenerator<SearchEvent, void> {
-  const response = await request(resource(place, 'search'), {
-    query: { ...query, stream: true },
-    headers: { Accept: 'application/x-ndjson' },
-    signal,
-  });
+/** Searches all machines, or where the query says; results as each of them answers. Ends when `signal` says so. */
+export async function* search(query: SearchQuery, signal: AbortSignal): AsyncGenerator<SearchEvent, void> {
+  const headers = { Accept: 'application/x-ndjson' };
+  const response = await request('/api/v1/files/search', { query: { ...query }, headers, signal });
   for await (const line of lines(response)) yield JSON.parse(line) as SearchEvent;
 }
 

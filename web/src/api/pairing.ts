@@ -1,16 +1,13 @@
 // Letting another machine in: its code, a look at who asks, and the word of whoever compared.
 import { requestJson } from './client';
-import type { WaitingMachine } from './types';
+import type { WaitingMachine, WaitingMachines, Whose } from './types';
 
 /** The machines that wait to be let in. */
-export const getWaiting = () => requestJson<{ waiting: WaitingMachine[] }>('/api/v1/pairing/waiting');
+export const getWaiting = () => requestJson<WaitingMachines>('/api/v1/pairing/waiting');
 
 /** Which machine shows this code. Lets nobody in yet. */
 export const lookAtCode = (pairing_code: string) =>
   requestJson<WaitingMachine>('/api/v1/pairing/look', { method: 'POST', body: { pairing_code } });
-
-/** Whose machine it becomes: the visitor's own where nothing is said. */
-export type Whose = { principal?: string; newcomer?: string };
 
 /** Lets it in, once it claims. The words were compared. */
 export const confirmPairing = (pending_pairing_id: string, pairing_code: string, whose: Whose) =>

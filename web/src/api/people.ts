@@ -1,6 +1,6 @@
 // People, the rooms that bring them together, and the invites that let new ones in.
 import { requestJson } from './client';
-import type { Invite, MadeInvite, MakeInvite, Me, People, Person, Room } from './types';
+import type { Invites, MadeInvite, MakeInvite, Me, People, Person, Room, Rooms } from './types';
 
 const person = (id: string) => `/api/v1/people/${encodeURIComponent(id)}`;
 const room = (id: string) => `/api/v1/rooms/${encodeURIComponent(id)}`;
@@ -13,7 +13,7 @@ export const renamePerson = (id: string, name: string) =>
 /** Ends their rights, machines and browsers here, at once and everywhere. */
 export const removePerson = (id: string) => requestJson<undefined>(person(id), { method: 'DELETE' });
 
-export const getRooms = () => requestJson<{ rooms: Room[] }>('/api/v1/rooms');
+export const getRooms = () => requestJson<Rooms>('/api/v1/rooms');
 
 export const makeRoom = (name: string) =>
   requestJson<Room>('/api/v1/rooms', { method: 'POST', body: { name } });
@@ -28,7 +28,7 @@ export const setMember = (id: string, member: string, inside: boolean) =>
     method: inside ? 'PUT' : 'DELETE',
   });
 
-export const getInvites = () => requestJson<{ invites: Invite[] }>('/api/v1/invites');
+export const getInvites = () => requestJson<Invites>('/api/v1/invites');
 
 export const makeInvite = (invite: MakeInvite) =>
   requestJson<MadeInvite>('/api/v1/invites', { method: 'POST', body: invite });

@@ -1071,7 +1071,7 @@ export interface components {
             /** @description What went wrong, in one sentence. */
             message: string;
             /** @description The request, as it is named in the log. Filled in by the door. */
-            request_id?: string;
+            request_id: string;
             /**
              * Format: int64
              * @description After how many seconds it is worth trying again.
@@ -1089,17 +1089,17 @@ export interface components {
              * @description What it is packed as.
              * @default zip
              */
-            format: components["schemas"]["ArchiveFormat"];
+            format?: components["schemas"]["ArchiveFormat"];
             /**
              * @description Names inside that folder, joined with `/`; empty for all of it.
              * @default
              */
-            names: string;
+            names?: string;
             /**
              * @description The folder whose content is packed, or the folder that holds what `names` lists.
              * @default
              */
-            path: string;
+            path?: string;
         };
         /** @description What a check of the whole log found. */
         AuditCheck: {
@@ -1122,14 +1122,16 @@ export interface components {
         AuditEntry: {
             /** @description What: `pairing.confirmed`, `grant.put`, `share.read` … */
             action: string;
-            actor?: components["schemas"]["PrincipalId"] | null;
+            actor: components["schemas"]["PrincipalId"] | null;
             /** @description The address it came from. */
-            address?: string | null;
+            address: string | null;
             /** @description Whether it was allowed. */
             allowed: boolean;
             /** @description More, in words for programs. */
-            detail: Record<string, never>;
-            device?: components["schemas"]["DeviceId"] | null;
+            detail: {
+                [key: string]: unknown;
+            } | null;
+            device: components["schemas"]["DeviceId"] | null;
             /** @description BLAKE3 over the entry before and this one, in hexadecimal. */
             hash: string;
             /** @description The request. */
@@ -1139,7 +1141,7 @@ export interface components {
              * @description Its place in the log, counted from 1.
              */
             seq: number;
-            share?: components["schemas"]["ShareId"] | null;
+            share: components["schemas"]["ShareId"] | null;
             /**
              * Format: date-time
              * @description When.
@@ -1154,7 +1156,7 @@ export interface components {
              * Format: int64
              * @description Where the next page begins (`before`), if there is one.
              */
-            next?: number | null;
+            next: number | null;
         };
         /** @description Changes the PIN. Every other session ends. */
         ChangePin: {
@@ -1217,7 +1219,7 @@ export interface components {
              * Format: date-time
              * @description When it last answered.
              */
-            last_seen?: string | null;
+            last_seen: string | null;
             /** @description True for the machine that serves this page. */
             local: boolean;
             /** @description What it is called. */
@@ -1283,7 +1285,7 @@ export interface components {
              * Format: date-time
              * @description When its content last changed.
              */
-            modified?: string | null;
+            modified: string | null;
             /** @description The last name of the path, in its text form. */
             name: string;
             /** @description The path from the share's root, in its text form. Empty for the root. */
@@ -1308,6 +1310,19 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "BAD_REQUEST" | "BAD_PATH" | "BAD_PARAMETER" | "NOT_SIGNED_IN" | "WRONG_PIN" | "WRONG_SETUP_CODE" | "WRONG_CODE" | "TOKEN_INVALID" | "WRONG_SIGNATURE" | "TICKET_MALFORMED" | "TICKET_KEY" | "TICKET_SIGNATURE" | "TICKET_EXPIRED" | "TICKET_REVOKED" | "TICKET_AUDIENCE" | "TICKET_PRESENTER" | "TICKET_RESOURCE" | "TICKET_PERMISSION" | "FORBIDDEN" | "CROSS_SITE" | "NOT_PRIVATE" | "OUTSIDE_SHARE" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "IS_FOLDER" | "NOT_FOLDER" | "CLOCK_SKEW" | "ALREADY_SET_UP" | "CONFLICT" | "PRECONDITION_FAILED" | "TOO_LARGE" | "RANGE_NOT_SATISFIABLE" | "UNKNOWN_HOST" | "UNSUPPORTED" | "LOCKED" | "TOO_MANY" | "INTERNAL" | "READ_FAILED" | "DEVICE_FAILED" | "DEVICE_UNREACHABLE" | "NOT_SET_UP" | "DEVICE_OFFLINE" | "TOOL_MISSING" | "BUSY" | "TIMED_OUT";
+        /** @description Something that happened, as one person is told of it. */
+        Event: components["schemas"]["Happening"] & {
+            /**
+             * Format: int64
+             * @description Counts up by one for each event of this person.
+             */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+        };
         /** @description A token that opens the event socket within 90 seconds. */
         EventsToken: {
             /**
@@ -1328,7 +1343,7 @@ export interface components {
             /** @description The names of the folders in it, in natural order. */
             folders: string[];
             /** @description The folder it is in. */
-            parent?: string | null;
+            parent: string | null;
             /** @description The folder, as an absolute path. */
             path: string;
             /** @description Places to begin from: home, documents, mounted disks. */
@@ -1390,7 +1405,7 @@ export interface components {
              * Format: date-time
              * @description Until when; absent for as long as nobody ends it.
              */
-            expires_at?: string | null;
+            expires_at: string | null;
             /** @description Who gave it. */
             granted_by: components["schemas"]["PrincipalId"];
             /** @description The grant. */
@@ -1408,6 +1423,34 @@ export interface components {
         Grants: {
             /** @description Sorted by share and age. */
             grants: components["schemas"]["Grant"][];
+        };
+        /** @description What can happen. */
+        Happening: {
+            /** @description The device. */
+            device: components["schemas"]["DeviceId"];
+            /** @enum {string} */
+            type: "device_online";
+        } | {
+            /** @description The device. */
+            device: components["schemas"]["DeviceId"];
+            /** @enum {string} */
+            type: "device_offline";
+        } | {
+            /** @description The device it is on. */
+            device: components["schemas"]["DeviceId"];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+            /** @enum {string} */
+            type: "share_changed";
+        } | {
+            /** @enum {string} */
+            type: "catalog_changed";
+        } | {
+            /** @enum {string} */
+            type: "pairing_waiting";
+        } | {
+            /** @enum {string} */
+            type: "events_lost";
         };
         /** @description That the service runs. */
         Health: {
@@ -1437,7 +1480,7 @@ export interface components {
              * Format: date-time
              * @description The device or person that used it.
              */
-            used_at?: string | null;
+            used_at: string | null;
         };
         /** @description A right that an invite carries. */
         InviteGrant: {
@@ -1489,7 +1532,7 @@ export interface components {
              */
             offset: number;
             /** @description The folder it is in; absent for the share's root. */
-            parent?: string | null;
+            parent: string | null;
             /** @description The folder. */
             path: string;
             /**
@@ -1514,7 +1557,7 @@ export interface components {
              */
             limit: number;
             /** @description The folder it is in; null for the share's root. */
-            parent_path?: string | null;
+            parent_path: string | null;
             /** @description What the caller may do with the share. */
             permissions: components["schemas"]["Permission"][];
             /** @description The share. */
@@ -1582,26 +1625,26 @@ export interface components {
         /** @description What is inside a film or a piece of music. */
         MediaInfo: {
             /** @description The sound's coding, as ffprobe names it. */
-            audio_codec?: string | null;
+            audio_codec: string | null;
             /** @description True if ffmpeg is present, so that `transcode` can be asked for. */
             can_transcode: boolean;
             /**
              * Format: double
              * @description Length in seconds, where the file tells.
              */
-            duration?: number | null;
+            duration: number | null;
             /**
              * Format: int32
              * @description Picture height in pixels.
              */
-            height?: number | null;
+            height: number | null;
             /** @description The picture's coding, as ffprobe names it. */
-            video_codec?: string | null;
+            video_codec: string | null;
             /**
              * Format: int32
              * @description Picture width in pixels.
              */
-            width?: number | null;
+            width: number | null;
         };
         /** @description Something to sign, good for a minute. */
         Nonce: {
@@ -1620,7 +1663,7 @@ export interface components {
              * Format: date-time
              * @description When it was last there.
              */
-            last_seen?: string | null;
+            last_seen: string | null;
         };
         /** @description A device as it is kept. `/api/v1/devices`. */
         PairedDevice: {
@@ -1787,6 +1830,28 @@ export interface components {
              */
             unanswered: number;
         };
+        /** @description One line of a streamed search. */
+        SearchEvent: (components["schemas"]["SearchHit"] & {
+            /** @enum {string} */
+            event: "hit";
+        }) | {
+            /** @description False if the share was still being read or time ran out. */
+            complete: boolean;
+            /** @enum {string} */
+            event: "done";
+            /**
+             * Format: int64
+             * @description Milliseconds it took.
+             */
+            took_ms: number;
+            /**
+             * Format: int64
+             * @description How many matched in all.
+             */
+            total: number;
+            /** @description True if more matched than were sent. */
+            truncated: boolean;
+        };
         /** @description One result. */
         SearchHit: components["schemas"]["Entry"] & {
             /** @description How it matched. */
@@ -1866,23 +1931,23 @@ export interface components {
              * @description See [`Settings::allow_open`].
              * @default null
              */
-            allow_open: boolean | null;
+            allow_open?: boolean | null;
             /**
              * @description See [`Settings::device_name`].
              * @default null
              */
-            device_name: string | null;
+            device_name?: string | null;
             /**
              * @description See [`Settings::open_browser`].
              * @default null
              */
-            open_browser: boolean | null;
+            open_browser?: boolean | null;
             /**
              * Format: int64
              * @description See [`Settings::session_idle_seconds`].
              * @default null
              */
-            session_idle_seconds: number | null;
+            session_idle_seconds?: number | null;
         };
         /** @description Does the setup. Possible once. */
         Setup: {
@@ -1982,13 +2047,13 @@ export interface components {
         Status: {
             /** @description The machine's name. */
             device_name: string;
-            me?: components["schemas"]["Me"] | null;
+            me: components["schemas"]["Me"] | null;
             /** @description True if the owner lets people in over plain HTTP. */
             open_allowed: boolean;
             /** @description How private this connection is. */
             privacy: components["schemas"]["Privacy"];
             /** @description The same page on HTTPS, for a visitor on plain HTTP. */
-            private_url?: string | null;
+            private_url: string | null;
             /** @description False until the first-run setup is done. */
             set_up: boolean;
             /** @description The program's version. */
@@ -2369,13 +2434,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `stream`: `application/x-ndjson`, a `SearchEvent` a line */
+            /** @description With `stream` a `SearchEvent` a line */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResult"];
+                    "application/x-ndjson": components["schemas"]["SearchEvent"];
                 };
             };
             "4XX": {
@@ -2598,6 +2664,8 @@ export interface operations {
                 action?: string;
                 /** @description Only what this person did. */
                 actor?: string;
+                /** @description `false` for what was refused alone, `true` for what was allowed alone. */
+                allowed?: boolean;
                 /** @description How many: 1 to 1,000; 100 if absent. */
                 limit?: number;
             };
@@ -2650,6 +2718,8 @@ export interface operations {
                 action?: string;
                 /** @description Only what this person did. */
                 actor?: string;
+                /** @description `false` for what was refused alone, `true` for what was allowed alone. */
+                allowed?: boolean;
                 /** @description How many: 1 to 1,000; 100 if absent. */
                 limit?: number;
             };
@@ -3480,12 +3550,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description the socket */
+            /** @description The socket; each message on it is an `Event` */
             101: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
             };
             400: {
                 headers: {
@@ -3566,7 +3638,15 @@ export interface operations {
                 /** @description `false` to find only what is in that folder itself. */
                 recursive?: boolean;
                 /** @description Only of this kind. */
-                kind?: components["schemas"]["Kind"];
+                kind?: "folder" | "image" | "video" | "audio" | "document" | "code" | "text" | "archive" | "other";
+                /** @description Only files of at least this many bytes. */
+                min_size?: number;
+                /** @description Only files of at most this many bytes. */
+                max_size?: number;
+                /** @description Only files changed at or after this time (RFC 3339). */
+                after?: string;
+                /** @description Only files changed before this time (RFC 3339). */
+                before?: string;
                 /** @description How many shares are searched at the most: 1 to 200; 30 if absent. */
                 max_shares?: number;
                 /** @description How many results of one share at the most: 10 to 1,000; 200 if absent. */

@@ -3,9 +3,10 @@ import { requestJson } from './client';
 import type { FolderChoice, Me, Setup, SetupState } from './types';
 
 /** Shows that the visitor has read the code on the machine's terminal. */
-const codeHeader = (code?: string): Record<string, string> => (code ? { 'X-Lanthorn-Setup-Code': code } : {});
+const codeHeader = (code?: string | null): Record<string, string> =>
+  code ? { 'X-Lanthorn-Setup-Code': code } : {};
 
-export const getSetup = (code?: string) =>
+export const getSetup = (code?: string | null) =>
   requestJson<SetupState>('/api/v1/setup', { headers: codeHeader(code) });
 
 export const doSetup = (setup: Setup) =>

@@ -39,7 +39,7 @@ export class Catalog {
 
 function nearestFirst(devices: Device[]): Device[] {
   const nearness = byNearness(session.me?.principal ?? '');
-  const near = (device: Device) => ({ ...device, owner: device.owner_principal_id ?? '' });
+  const near = (device: Device) => ({ ...device, owner: device.owner_principal_id });
   return devices.toSorted((a, b) => nearness(near(a), near(b)));
 }
 

@@ -172,7 +172,11 @@ export const en = {
     },
     size: 'Size',
     date: 'Changed',
-    partFailed: 'One share could not be searched.',
+    noneWhereSearched: 'Not in what could be searched: see above.',
+    partFailed: (count: number) => `${plural(count, 'One share', `${count} shares`)} could not be searched.`,
+    brokeOff: 'The search broke off.',
+    late: (count: number) =>
+      `${plural(count, 'One share', `${count} shares`)} did not answer in time: there may be more.`,
     away: (names: string) => `Not searched, because offline: ${names}`,
   },
   keys: {
@@ -735,6 +739,7 @@ export const en = {
     anybody: 'Anybody',
     stranger: 'Somebody unknown',
     refused: 'Refused',
+    refusedOnly: 'Refused only',
     more: 'Show earlier ones',
     none: 'Nothing yet',
     noneText: 'Nothing that fits was written down.',

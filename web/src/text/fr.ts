@@ -170,7 +170,14 @@ export const fr: Words = {
     },
     size: 'Taille',
     date: 'Modifié',
-    partFailed: 'Un partage n’a pas pu être parcouru.',
+    noneWhereSearched: 'Pas dans ce qui a pu être parcouru : voir ci-dessus.',
+    partFailed: (count) =>
+      count === 1 ? 'Un partage n’a pas pu être parcouru.' : `${count} partages n’ont pas pu être parcourus.`,
+    brokeOff: 'La recherche s’est interrompue.',
+    late: (count) =>
+      count === 1
+        ? 'Un partage n’a pas répondu à temps : il peut y en avoir d’autres.'
+        : `${count} partages n’ont pas répondu à temps : il peut y en avoir d’autres.`,
     away: (names) => `Pas parcourues, car hors ligne : ${names}`,
   },
   keys: {
@@ -747,6 +754,7 @@ export const fr: Words = {
     },
     who: 'Qui',
     anybody: 'Tout le monde',
+    refusedOnly: 'Refus seulement',
     stranger: 'Un inconnu',
     refused: 'Refusé',
     more: 'Voir plus ancien',

@@ -11,10 +11,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use proto::api::files::{DEFAULT_PAGE, MAX_PAGE, SearchEvent, SearchHit, SearchQuery, SearchResult};
+use proto::api::files::{DEFAULT_PAGE, MAX_PAGE, SearchEvent, SearchHit, SearchQuery, SearchResult, moment};
 use proto::{ApiError, ErrorCode, RelPath};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -91,7 +89,9 @@ fn busy() -> Refusal {
     get, path = "/agent/v1/shares/{share}/search", tag = "files",
     params(("share" = String, Path, description = "The share"), SearchQuery),
     responses(
-        (status = 200, body = SearchResult, description = "With `stream`: `application/x-ndjson`, a `SearchEvent` a line"),
+        (status = 200, description = "With `stream` a `SearchEvent` a line", content(
+            (SearchResult = "application/json"),
+            (SearchEvent = "application/x-ndjson"))),
         (status = "4XX", body = ApiError), (status = "5XX", body = ApiError),
     ),
 )]
@@ -117,8 +117,8 @@ fn request(query: &SearchQuery) -> Result<Request, Refusal> {
         kind: query.kind,
         min_size: query.min_size,
         max_size: query.max_size,
-        after: instant("after", query.after.as_deref())?,
-        before: instant("before", query.before.as_deref())?,
+        after: moment("after", query.after.as_deref()).map_err(Refusal::parameter)?,
+        before: moment("before", query.before.as_deref()).map_err(Refusal::parameter)?,
     };
     if parsed.is_empty() && filter.is_empty() {
         return Err(Refusal::parameter("The search has neither words nor filters."));
@@ -132,14 +132,6 @@ fn request(query: &SearchQuery) -> Result<Request, Refusal> {
 fn sentence(error: search::InvalidQuery) -> String {
     let text = error.to_string();
     format!("{}{}.", text[..1].to_uppercase(), &text[1..])
-}
-
-fn instant(name: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Refusal> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let parsed = OffsetDateTime::parse(text, &Rfc3339);
-    parsed
-        .map(Some)
-        .map_err(|_| Refusal::parameter(format!("'{name}' is not a time like 2026-01-31T12:00:00Z.")))
 }
 
 /// Ends the search when the client has gone.

@@ -12,6 +12,8 @@ use futures_util::stream::{self, Stream, StreamExt};
 use proto::api::across::{OfflineDevice, SearchAcrossEvent, SearchEnd, ShareError};
 use proto::api::files::{Kind, SearchEvent, SearchHit};
 use proto::{ApiError, RelPath};
+use serde::Serialize;
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -30,6 +32,21 @@ const MAX_ANSWER: usize = 4 << 20;
 /// The most bytes of results in all: what one whole answer may need in memory.
 const MAX_BYTES: usize = 16 << 20;
 
+/// What results have to be besides their name. The devices look at it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Narrow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) min_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_size: Option<u64>,
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<OffsetDateTime>,
+}
+
 /// What is looked for, and how much of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
@@ -37,7 +54,7 @@ pub(crate) struct Wish {
     /// Below this folder of each share.
     pub(crate) base: RelPath,
     pub(crate) recursive: bool,
-    pub(crate) kind: Option<Kind>,
+    pub(crate) narrow: Narrow,
     pub(crate) max_shares: usize,
     pub(crate) max_per_share: usize,
     pub(crate) max_total: usize,
@@ -48,9 +65,10 @@ impl Wish {
     fn tail(&self, place: &Place) -> String {
         let (query, base) = (in_query(&self.query), in_query(&self.base.to_string()));
         let deep = if self.recursive { "" } else { "&recursive=false" };
-        let kind = self.kind.map_or_else(String::new, |kind| format!("&kind={}", kind.as_str()));
-        let limit = self.max_per_share;
-        format!("/shares/{}/search?q={query}&path={base}&limit={limit}&stream=true{deep}{kind}", place.share)
+        let (share, limit) = (place.share, self.max_per_share);
+        // Writing to a string does not fail, and an empty part of a query says nothing.
+        let narrow = serde_urlencoded::to_string(&self.narrow).unwrap_or_default();
+        format!("/shares/{share}/search?q={query}&path={base}&limit={limit}&stream=true{deep}&{narrow}")
     }
 }
 

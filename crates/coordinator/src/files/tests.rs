@@ -17,7 +17,7 @@ use proto::api::files::{Entry, EntryType, Kind, MatchType, SearchEvent, SearchHi
 use proto::{ApiError, DeviceId, ErrorCode, RelPath, ShareId};
 use tokio::sync::Semaphore;
 
-use super::search::{Scene, Wish, search};
+use super::search::{Narrow, Scene, Wish, search};
 use super::{Ask, Place, in_query};
 
 /// What a device does when it is asked.
@@ -169,7 +169,7 @@ fn wish() -> Wish {
         query: "a b&c".into(),
         base: RelPath::root(),
         recursive: true,
-        kind: None,
+        narrow: Narrow::default(),
         max_shares: 200,
         max_per_share: 100,
         max_total: 5000,

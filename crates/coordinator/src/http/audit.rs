@@ -52,7 +52,12 @@ fn filter(caller: &Caller, query: AuditQuery) -> Result<AuditFilter, Refusal> {
         return Err(Refusal::owner_only());
     }
     let before = query.before.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
-    Ok(AuditFilter { before, action: query.action, actor: actor.map(|id| id.to_string()) })
+    Ok(AuditFilter {
+        before,
+        action: query.action,
+        actor: actor.map(|id| id.to_string()),
+        allowed: query.allowed,
+    })
 }
 
 /// What happened, newest first.

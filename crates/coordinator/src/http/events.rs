@@ -9,7 +9,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::http::HeaderMap;
 use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::response::Response;
-use proto::api::events::{EventsQuery, EventsToken, PROTOCOL};
+use proto::api::events::{Event, EventsQuery, EventsToken, PROTOCOL};
 use proto::{ApiError, ErrorCode};
 
 use super::caller::Anybody;
@@ -61,7 +61,7 @@ pub(crate) async fn token(
 /// The event socket: offer the subprotocols `stream-v1` and `auth.<token>`. Closed with 1008 for a wrong token or when
 /// the session ends, 1013 when the listener is too slow, 1001 when the machine stops.
 #[utoipa::path(get, path = "/api/v1/events/ws", tag = "events", params(EventsQuery),
-    responses((status = 101, description = "the socket"), (status = 400, body = ApiError),
+    responses((status = 101, description = "The socket; each message on it is an `Event`", body = Event), (status = 400, body = ApiError),
         (status = 403, body = ApiError)))]
 pub(crate) async fn socket(
     State(coordinator): State<Coordinator>,

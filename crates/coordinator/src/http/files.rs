@@ -18,7 +18,7 @@ use proto::api::across::{
     FoundAcross, FoundEntry, FoundItem, Item, ListAcrossQuery, ListingAcross, OfflineDevice,
     SearchAcrossEvent, SearchAcrossQuery, ShareError,
 };
-use proto::api::files::{Entry, EntryType, Listing};
+use proto::api::files::{Entry, EntryType, Listing, moment};
 use proto::{ApiError, DeviceId, ErrorCode, Permission, Permissions, RelPath, ShareId};
 
 use super::devices;
@@ -28,7 +28,7 @@ use super::trail::Trail;
 use crate::access::Caller;
 use crate::catalog::Placed;
 use crate::coordinator::{Coordinator, Rooms};
-use crate::files::search::{Scene, Wish, search as search_all};
+use crate::files::search::{Narrow, Scene, Wish, search as search_all};
 use crate::files::{Ask, Place, in_query, read_listing};
 
 /// The longest query, in characters.
@@ -162,7 +162,13 @@ fn wish(query: &SearchAcrossQuery) -> Result<Wish, Refusal> {
         query: q.to_owned(),
         base: parse_path(&query.path)?,
         recursive: yes("recursive", query.recursive.as_deref(), true)?,
-        kind: query.kind,
+        narrow: Narrow {
+            kind: query.kind,
+            min_size: query.min_size,
+            max_size: query.max_size,
+            after: moment("after", query.after.as_deref()).map_err(Refusal::parameter)?,
+            before: moment("before", query.before.as_deref()).map_err(Refusal::parameter)?,
+        },
         max_shares: count("max_shares", query.max_shares, 30, 1..=200)?,
         max_per_share: count("max_results_per_share", query.max_results_per_share, 200, 10..=1000)?,
         max_total: count("max_results_total", query.max_results_total, 800, 20..=5000)?,

@@ -37,6 +37,8 @@ pub(crate) struct AuditFilter {
     pub(crate) action: Option<String>,
     /// Only what this person did.
     pub(crate) actor: Option<String>,
+    /// Only what was allowed, or only what was refused.
+    pub(crate) allowed: Option<bool>,
 }
 
 type Columns = (
@@ -137,6 +139,9 @@ impl Store {
         }
         if let Some(actor) = &filter.actor {
             query.push(" AND actor = ").push_bind(actor.clone());
+        }
+        if let Some(allowed) = filter.allowed {
+            query.push(" AND allowed = ").push_bind(allowed);
         }
         query.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::from(limit));
         let rows: Vec<Columns> = query.build_query_as().fetch_all(&self.pool).await?;

@@ -44,7 +44,16 @@ pub struct SearchAcrossQuery {
     #[param(value_type = Option<bool>)]
     pub recursive: Option<String>,
     /// Only of this kind.
+    #[param(inline)]
     pub kind: Option<Kind>,
+    /// Only files of at least this many bytes.
+    pub min_size: Option<u64>,
+    /// Only files of at most this many bytes.
+    pub max_size: Option<u64>,
+    /// Only files changed at or after this time (RFC 3339).
+    pub after: Option<String>,
+    /// Only files changed before this time (RFC 3339).
+    pub before: Option<String>,
     /// How many shares are searched at the most: 1 to 200; 30 if absent.
     pub max_shares: Option<u32>,
     /// How many results of one share at the most: 10 to 1,000; 200 if absent.
@@ -99,6 +108,7 @@ pub struct OfflineDevice {
     pub device_name: String,
     /// When it was last there.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub last_seen: Option<OffsetDateTime>,
 }
 
@@ -220,7 +230,7 @@ pub struct ListingAcross {
     #[schema(value_type = String)]
     pub current_path: RelPath,
     /// The folder it is in; null for the share's root.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     pub parent_path: Option<RelPath>,
     /// The entries: folders first, then by name.
     pub items: Vec<Item>,

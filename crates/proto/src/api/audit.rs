@@ -15,21 +15,25 @@ pub struct AuditEntry {
     #[serde(with = "time::serde::rfc3339")]
     pub time: OffsetDateTime,
     /// Who; absent for somebody unknown.
+    #[schema(required)]
     pub actor: Option<PrincipalId>,
     /// What: `pairing.confirmed`, `grant.put`, `share.read` …
     pub action: String,
     /// Whether it was allowed.
     pub allowed: bool,
     /// The device concerned.
+    #[schema(required)]
     pub device: Option<DeviceId>,
     /// The share concerned.
+    #[schema(required)]
     pub share: Option<ShareId>,
     /// The address it came from.
+    #[schema(required)]
     pub address: Option<String>,
     /// The request.
     pub request_id: String,
     /// More, in words for programs.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<HashMap<String, serde_json::Value>>, required)]
     pub detail: serde_json::Value,
     /// BLAKE3 over the entry before and this one, in hexadecimal.
     pub hash: String,
@@ -41,6 +45,7 @@ pub struct AuditPage {
     /// Newest first.
     pub entries: Vec<AuditEntry>,
     /// Where the next page begins (`before`), if there is one.
+    #[schema(required)]
     pub next: Option<u64>,
 }
 
@@ -55,6 +60,8 @@ pub struct AuditQuery {
     pub action: Option<String>,
     /// Only what this person did.
     pub actor: Option<String>,
+    /// `false` for what was refused alone, `true` for what was allowed alone.
+    pub allowed: Option<bool>,
     /// How many: 1 to 1,000; 100 if absent.
     pub limit: Option<u32>,
 }

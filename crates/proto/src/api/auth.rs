@@ -53,8 +53,10 @@ pub struct Status {
     /// True if the owner lets people in over plain HTTP.
     pub open_allowed: bool,
     /// The same page on HTTPS, for a visitor on plain HTTP.
+    #[schema(required)]
     pub private_url: Option<String>,
     /// Who is signed in here, if anyone.
+    #[schema(required)]
     pub me: Option<Me>,
 }
 

@@ -23,6 +23,7 @@ pub struct Device {
     pub local: bool,
     /// When it last answered.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub last_seen: Option<OffsetDateTime>,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::RelPath;
@@ -49,24 +50,6 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
-    /// The kind's word, as on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Folder => "folder",
-            Self::Image => "image",
-            Self::Video => "video",
-            Self::Audio => "audio",
-            Self::Document => "document",
-            Self::Code => "code",
-            Self::Text => "text",
-            Self::Archive => "archive",
-            Self::Other => "other",
-        }
-    }
-}
-
 /// One file or folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
@@ -84,6 +67,7 @@ pub struct Entry {
     pub size: u64,
     /// When its content last changed.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub modified: Option<OffsetDateTime>,
     /// Changes whenever the content does; the `ETag` of `stream` and `download`, without quotes. Empty for folders.
     pub version: String,
@@ -99,7 +83,7 @@ pub struct Listing {
     #[schema(value_type = String)]
     pub path: RelPath,
     /// The folder it is in; absent for the share's root.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     pub parent: Option<RelPath>,
     /// Number of entries in the whole folder (after the filter, where one was asked for).
     pub total: u64,
@@ -189,6 +173,16 @@ pub struct SearchQuery {
     pub limit: Option<u32>,
     /// Answer with one JSON object a line as results come (`application/x-ndjson`): [`SearchEvent`].
     pub stream: bool,
+}
+
+/// A time of a query; none where nothing is said.
+///
+/// # Errors
+/// What is wrong, as a sentence.
+pub fn moment(name: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parsed = OffsetDateTime::parse(text, &Rfc3339);
+    parsed.map(Some).map_err(|_| format!("'{name}' is not a time like 2026-01-31T12:00:00Z."))
 }
 
 /// How a result matched; better ones come first.
@@ -317,14 +311,19 @@ pub struct TranscodeQuery {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MediaInfo {
     /// Length in seconds, where the file tells.
+    #[schema(required)]
     pub duration: Option<f64>,
     /// Picture width in pixels.
+    #[schema(required)]
     pub width: Option<u32>,
     /// Picture height in pixels.
+    #[schema(required)]
     pub height: Option<u32>,
     /// The picture's coding, as ffprobe names it.
+    #[schema(required)]
     pub video_codec: Option<String>,
     /// The sound's coding, as ffprobe names it.
+    #[schema(required)]
     pub audio_codec: Option<String>,
     /// True if ffmpeg is present, so that `transcode` can be asked for.
     pub can_transcode: bool,

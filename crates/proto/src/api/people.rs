@@ -88,6 +88,7 @@ pub struct Grant {
     pub permissions: Permissions,
     /// Until when; absent for as long as nobody ends it.
     #[serde(with = "time::serde::rfc3339::option", default)]
+    #[schema(required)]
     pub expires_at: Option<OffsetDateTime>,
     /// Who gave it.
     pub granted_by: PrincipalId,
@@ -199,6 +200,7 @@ pub struct Invite {
     pub expires_at: OffsetDateTime,
     /// The device or person that used it.
     #[serde(with = "time::serde::rfc3339::option", default)]
+    #[schema(required)]
     pub used_at: Option<OffsetDateTime>,
 }
 

@@ -53,6 +53,7 @@ pub struct FolderChoice {
     /// The folder, as an absolute path.
     pub path: String,
     /// The folder it is in.
+    #[schema(required)]
     pub parent: Option<String>,
     /// The names of the folders in it, in natural order.
     pub folders: Vec<String>,

@@ -1,11 +1,10 @@
 //! Files across machines, at the door: who is asked, what is checked in which order, and in which form answers come.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use proto::api::files::{Entry, EntryType, Kind, Listing, MatchType, SearchEvent, SearchHit};
 use proto::wire::link::{Addresses, OfferedShare};
+use parking_lot::Mutex;
 use proto::{PrincipalId, ShareId};
 
 use super::*;
@@ -20,8 +19,11 @@ struct Across {
     barn: (DeviceId, ShareId),
     cellar: (DeviceId, ShareId),
     den: (DeviceId, ShareId),
-    asked: Arc<AtomicUsize>,
+    asked: Asked,
 }
+
+/// The queries that devices were asked.
+type Asked = Arc<Mutex<Vec<String>>>;
 
 fn machine(number: u8) -> DeviceId {
     DeviceId::from_public_key([number; 32])
@@ -50,10 +52,10 @@ fn entries() -> Vec<Entry> {
 }
 
 /// A device that finds its entries whatever it is asked for.
-fn agent(asked: &Arc<AtomicUsize>) -> RouterLink {
+fn agent(asked: &Asked) -> RouterLink {
     let asked = Arc::clone(asked);
     RouterLink::new(Router::new().fallback(move |uri: Uri, headers: axum::http::HeaderMap| {
-        asked.fetch_add(1, Ordering::SeqCst);
+        asked.lock().push(uri.query().unwrap_or_default().to_owned());
         let ticket = headers["authorization"].to_str().unwrap();
         assert!(ticket.starts_with("Bearer v4.public."), "{ticket}");
         let answer = answer(&uri);
@@ -105,7 +107,7 @@ impl Across {
             store.put_device_for_test(&row).await;
         }
         let world = world.restart().await;
-        let asked = Arc::<AtomicUsize>::default();
+        let asked = Asked::default();
         let [barn, cellar, den] = [2, 3, 4].map(|number| (machine(number), ShareId::generate()));
         let rooms = world.coordinator.rooms();
         for (device, share) in [barn, cellar, den] {
@@ -128,8 +130,9 @@ impl Across {
         self.owner.get(&self.world, path).await
     }
 
+    /// How many devices were asked since this was last looked at.
     fn asked(&self) -> usize {
-        self.asked.swap(0, Ordering::SeqCst)
+        std::mem::take(&mut *self.asked.lock()).len()
     }
 
     /// The text of an answer that is not JSON.
@@ -275,6 +278,12 @@ async fn parameters_have_their_ranges() {
         ("q=a&timeout_budget_ms=20001".to_owned(), 400),
         ("q=a&recursive=False".to_owned(), 200),
         ("q=a&recursive=perhaps".to_owned(), 400),
+        ("q=a&kind=image&min_size=1&max_size=2&after=2026-01-31T12:00:00Z&before=".to_owned(), 200),
+        ("q=a&kind=picture".to_owned(), 400),
+        ("q=a&min_size=-1".to_owned(), 400),
+        ("q=a&max_size=big".to_owned(), 400),
+        ("q=a&after=yesterday".to_owned(), 400),
+        ("q=a&before=2026-01-31".to_owned(), 400),
         ("q=a&max_shares=1&unheard=of".to_owned(), 200),
     ] {
         let answer = across.get(&format!("/api/v1/files/search?{query}")).await;
@@ -286,6 +295,24 @@ async fn parameters_have_their_ranges() {
     for (max, status) in [(49, 400), (50, 200), (5000, 200), (5001, 400)] {
         let path = format!("/api/v1/files/list?device_id={device}&share_id={share}&max_results={max}");
         assert_eq!(across.get(&path).await.status.as_u16(), status, "{max}");
+    }
+}
+
+#[tokio::test]
+async fn what_narrows_a_search_is_passed_on_to_every_device() {
+    let mut across = Across::new().await;
+    let narrow = "kind=video&min_size=10&max_size=20&after=2026-01-31T12:00:00.5%2B01:00&before=2027-01-01T00:00:00Z";
+    for (query, wanted) in [
+        (format!("q=b&{narrow}"), "kind=video&min_size=10&max_size=20&after=2026-01-31T12%3A00%3A00.5%2B01%3A00&before=2027-01-01T00%3A00%3A00Z"),
+        ("q=b&max_size=20".to_owned(), "max_size=20"),
+        ("q=b".to_owned(), ""),
+    ] {
+        across.get(&format!("/api/v1/files/search?{query}")).await;
+        let asked = std::mem::take(&mut *across.asked.lock());
+        assert_eq!(asked.len(), 2, "this machine and the barn");
+        for said in asked {
+            assert_eq!(said.split_once("&stream=true&").unwrap().1, wanted, "{said}");
+        }
     }
 }
 

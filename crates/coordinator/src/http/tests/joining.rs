@@ -1,6 +1,7 @@
 //! A second machine and a guest come in: by a code, by an invitation, and how neither is forced.
 
 use axum::http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use peer::DeviceKey;
 use proto::api::pairing::{CoordinatorKeys, claim_text};
 use proto::{base64url, words};
@@ -439,6 +440,17 @@ async fn what_happens_at_the_door_is_written_down_and_no_secret_with_it() {
             ("pairing.claimed", true),
         ]
     );
+    for (allowed, there, elsewhere) in
+        [("false", "pairing.code", "pairing.claimed"), ("true", "pairing.claimed", "pairing.code")]
+    {
+        for path in ["/api/v1/audit", "/api/v1/audit/export"] {
+            let answer = owner.begin(&world, Method::GET, &format!("{path}?allowed={allowed}"), None).await;
+            let text = answer.into_body().collect().await.unwrap().to_bytes();
+            let has = |action: &str| text.windows(action.len()).any(|part| part == action.as_bytes());
+            assert_eq!((has("invite.used"), has(there), has(elsewhere)), (true, true, false), "{path} {allowed}");
+        }
+    }
+    assert_eq!(owner.get(&world, "/api/v1/audit?allowed=perhaps").await.status, StatusCode::BAD_REQUEST);
     let secret = str_of(&made, "text").rsplit('#').next().unwrap();
     for secret in [secret, str_of(&started, "pairing_code"), str_of(&started, "challenge")] {
         assert!(!log.to_string().contains(&format!("\"{secret}")), "{secret}");
