@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AuditEntry } from '../api/types';
 import { en } from '../text/en';
-import { actionWords, subjectOf, type Names } from './entry';
+import { actionWords, addressWords, subjectOf, type Names } from './entry';
 
 const entry = (more: Partial<AuditEntry>): AuditEntry => ({
   seq: 1,
@@ -29,6 +29,11 @@ const names: Names = {
 it('an action without words of ours keeps its own', () => {
   expect(actionWords(entry({}), en)).toBe('Rights were given');
   expect(actionWords(entry({ action: 'moon.landed' }), en)).toBe('moon.landed');
+});
+
+it('the machine itself is called so', () => {
+  const words = ['127.0.0.1', '::1', '192.168.1.20', '::12'].map((address) => addressWords(address, en));
+  expect(words).toEqual(['from this machine', 'from this machine', 'from 192.168.1.20', 'from ::12']);
 });
 
 it.each([

@@ -7,6 +7,11 @@ export function actionWords({ action }: AuditEntry, { activity }: Words): string
   return activity.actions[action] ?? action;
 }
 
+/** Where it came from; this machine's own addresses say nothing to people. */
+export function addressWords(address: string, { activity }: Words): string {
+  return /^(127\.|::1$)/.test(address) ? activity.fromHere : activity.from(address);
+}
+
 export interface Names {
   person: (id: string) => string | undefined;
   room: (id: string) => string | undefined;

@@ -15,7 +15,7 @@ export class Catalog {
     try {
       const [{ devices }, { shares }] = await Promise.all([getDevices(), getShares()]);
       this.devices = nearestFirst(devices);
-      this.shares = shares;
+      this.shares = inOrderOf(this.devices, shares);
       this.failure = null;
       this.loaded = true;
     } catch (error) {
@@ -41,6 +41,13 @@ function nearestFirst(devices: Device[]): Device[] {
   const nearness = byNearness(session.me?.principal ?? '');
   const near = (device: Device) => ({ ...device, owner: device.owner_principal_id });
   return devices.toSorted((a, b) => nearness(near(a), near(b)));
+}
+
+/** The shares of the nearest machine first; on each machine as they came. */
+function inOrderOf(devices: Device[], shares: Share[]): Share[] {
+  const place = new Map(devices.map(({ id }, at) => [id, at]));
+  const of = ({ device_id }: Share) => place.get(device_id) ?? devices.length;
+  return shares.toSorted((a, b) => of(a) - of(b));
 }
 
 export const catalog = new Catalog();

@@ -588,6 +588,28 @@ export const en = {
     another: 'Add another',
     invite: 'Or make an invite that lets it in without a code',
   },
+  elsewhere: {
+    action: 'Join another Lanthorn…',
+    hint: (here: string) => `${here} can also appear in another Lanthorn, yours or somebody else’s.`,
+    title: (here: string) => `${here} joins another Lanthorn`,
+    ask: 'Whoever owns the other one opens Devices there, chooses “Add a machine”, and tells you the address that stands in the command.',
+    type: (here: string) => `On ${here}, open a terminal and type, with that address:`,
+    address: 'ADDRESS',
+    shows:
+      'It shows a code and four words. The code is typed there, the words are compared, and nobody sends a PIN to anybody.',
+    changesTitle: 'What changes',
+    changes: (here: string) => [
+      `The folders that ${here} shares appear there too, for the person whose machine it becomes there.`,
+      `Who else sees them there is decided there, by whoever may manage them; who sees them here is decided here.`,
+      `What is asked for there is read from ${here} at that moment, and only while Lanthorn runs on it.`,
+    ],
+    staysTitle: 'What stays as it is',
+    stays: (here: string) => [
+      `This page and its PIN, the people and machines here, and their rights. The other Lanthorn sees nothing of them.`,
+      `The files: nothing is copied or moved by joining.`,
+      `Your word: removing ${here} there, or “lanthorn revoke --on NAME ${here}” here, ends it at once.`,
+    ],
+  },
   sharing: {
     title: (share: string) => `Who can see “${share}”?`,
     open: 'Who can see this?',
@@ -750,6 +772,7 @@ export const en = {
     detail: 'All of it',
     entry: (seq: number) => `Entry ${seq}`,
     from: (address: string) => `from ${address}`,
+    fromHere: 'from this machine',
     request: 'Request',
     actions: {
       'pairing.begun': 'A machine asked to join',

@@ -590,6 +590,29 @@ export const fr: Words = {
     another: 'En ajouter une autre',
     invite: 'Ou créez une invitation qui la laisse entrer sans code',
   },
+  elsewhere: {
+    action: 'Rejoindre un autre Lanthorn…',
+    hint: (here) =>
+      `${here} peut aussi paraître dans un autre Lanthorn, le vôtre ou celui de quelqu’un d’autre.`,
+    title: (here) => `${here} rejoint un autre Lanthorn`,
+    ask: 'La personne à qui appartient l’autre y ouvre Appareils, choisit « Ajouter une machine » et vous dit l’adresse qui figure dans la commande.',
+    type: (here) => `Sur ${here}, ouvrez un terminal et tapez, avec cette adresse :`,
+    address: 'ADRESSE',
+    shows:
+      'La machine montre un code et quatre mots. Le code se tape là-bas, les mots se comparent, et personne n’envoie de PIN à personne.',
+    changesTitle: 'Ce qui change',
+    changes: (here) => [
+      `Les dossiers que partage ${here} paraissent là-bas aussi, pour la personne dont elle y devient une machine.`,
+      `Qui d’autre les y voit se décide là-bas, par qui peut les gérer ; qui les voit ici se décide ici.`,
+      `Ce qui est demandé là-bas est lu sur ${here} à ce moment-là, et seulement tant que Lanthorn y tourne.`,
+    ],
+    staysTitle: 'Ce qui ne change pas',
+    stays: (here) => [
+      `Cette page et son PIN, les personnes et les machines d’ici, et leurs droits. L’autre Lanthorn n’en voit rien.`,
+      `Les fichiers : rejoindre ne copie ni ne déplace rien.`,
+      `Votre mot : retirer ${here} là-bas, ou « lanthorn revoke --on NOM ${here} » ici, y met fin aussitôt.`,
+    ],
+  },
   sharing: {
     title: (share) => `Qui peut voir « ${share} » ?`,
     open: 'Qui peut voir ceci ?',
@@ -767,6 +790,7 @@ export const fr: Words = {
     detail: 'Tout voir',
     entry: (seq) => `Entrée ${seq}`,
     from: (address) => `depuis ${address}`,
+    fromHere: 'depuis cette machine',
     request: 'Requête',
     actions: {
       'pairing.begun': 'Une machine a demandé à entrer',
