@@ -1,43 +1,11 @@
 // A second machine joins by the code of its own terminal, appears in the explorer, is searched and plays; it is
 // hidden, renamed and removed. Both are the real binary with a home of its own.
 import type { Page } from '@playwright/test';
-import { expect, Machine, test as base, type Joining } from './rig';
+import { begin, join, look } from './pairing';
+import { expect, test } from './rig';
 import { film } from './samples';
 
-/** `second` is another machine, set up by its own owner; nobody has paired it. */
-const test = base.extend<{ second: Machine }>({
-  second: async ({ flags }, use) => {
-    const second = await new Machine().start(flags);
-    await second.setUpAlone('Garage');
-    await use(second);
-    await second.stop();
-  },
-});
-
 test.setTimeout(120_000);
-
-/** Opens the window that lets a machine in, and types into the other's terminal what it says. */
-async function begin(machine: Machine, second: Machine, page: Page): Promise<Joining> {
-  await page.goto(`${machine.url}/devices`);
-  await page.getByRole('main').getByRole('button', { name: 'Add a machine' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Add a machine' });
-  const command = await dialog.getByText(/^lanthorn pair /).innerText();
-  return second.type(command);
-}
-
-async function look(page: Page, code: string): Promise<void> {
-  await page.getByLabel('Code').fill(code);
-  await page.keyboard.press('Enter');
-}
-
-async function join(machine: Machine, second: Machine, page: Page): Promise<void> {
-  const joining = await begin(machine, second, page);
-  await look(page, joining.code);
-  await page.getByRole('button', { name: 'They are the same: let it in' }).click();
-  await expect(page.getByRole('heading', { name: 'Garage is here' })).toBeVisible();
-  await page.getByRole('button', { name: 'Done' }).click();
-  expect(await joining.ended).toBe(0);
-}
 
 const machines = (page: Page) => page.getByRole('list', { name: 'Machines' });
 
@@ -72,15 +40,34 @@ test('a second machine joins, appears, is searched, and plays its film', async (
   await page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: 'Files' }).click();
   const section = page.getByRole('region', { name: 'Garage' });
   await expect(section.getByRole('link', { name: 'Shared files' })).toBeVisible();
-  await page.getByRole('searchbox').or(page.getByLabel('Search all machines')).first().fill('harbour');
-  for (const name of ['harbour.txt', 'harbour-master.txt', 'harbour.webm']) {
-    await expect(page.getByRole('row', { name }).first()).toBeVisible();
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await page.getByLabel('Search', { exact: true }).fill('harbour');
+  for (const [name, where] of Object.entries({
+    'harbour.txt': 'Attic › Shared files',
+    'harbour-master.txt': 'Garage › Shared files',
+    'harbour.webm': 'Garage › Shared files',
+  })) {
+    await expect(page.getByRole('row', { name }).filter({ hasText: where })).toBeVisible();
   }
+  await expect(page.getByText('3 results').first()).toBeVisible();
+  expect(asked.filter((path) => path.endsWith('/search'))).toEqual(['/api/v1/files/search']);
   await page.getByRole('row', { name: 'harbour.webm' }).dblclick();
   const video = page.getByRole('dialog').locator('video');
   await expect
     .poll(() => video.evaluate((v: HTMLVideoElement) => v.currentTime), { timeout: 30_000 })
     .toBeGreaterThan(0.5);
+  await page.keyboard.press('Escape');
+
+  // What is away is named, and nothing of it is listed; a narrower search asks anew.
+  await second.halt();
+  await expect(page.getByText('Not searched, because offline: Garage')).toBeVisible();
+  await expect(page.getByRole('row', { name: 'harbour.txt' })).toBeVisible();
+  await expect(page.getByRole('row', { name: 'harbour-master.txt' })).toHaveCount(0);
+  await page.getByRole('main').getByRole('button', { name: 'All', exact: true }).click();
+  await page.getByRole('menuitemradio', { name: 'Videos' }).click();
+  await expect(page.getByText('Nothing found')).toBeVisible();
+  await expect(page.getByText('Not in what could be searched: see above.')).toBeVisible();
 });
 
 test('words that differ send the machine away, by keys alone', async ({ machine, second, page }) => {

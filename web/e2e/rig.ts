@@ -206,6 +206,8 @@ interface Fixtures {
   fresh: Machine;
   /** A machine that is set up; `page` is its owner's, signed in. */
   machine: Machine;
+  /** Another machine, `Garage`, set up by its own owner; nobody has paired it. */
+  second: Machine;
   /** Requests that left the machine's own origin: the page must make none. */
   strays: string[];
 }
@@ -222,6 +224,12 @@ export const test = base.extend<Fixtures>({
     await machine.setUp(page);
     await use(machine);
     await machine.stop();
+  },
+  second: async ({ flags }, use) => {
+    const second = await new Machine().start(flags);
+    await second.setUpAlone('Garage');
+    await use(second);
+    await second.stop();
   },
   strays: [
     async ({ context }, use) => {
