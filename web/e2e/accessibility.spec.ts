@@ -96,6 +96,10 @@ for (const [size, options] of Object.entries(SIZES)) {
       const list = page.getByRole('list', { name: 'Machines' });
       await expect(list.getByRole('heading', { name: 'Attic' })).toBeVisible();
       await check(page, 'devices');
+      await page.getByRole('button', { name: 'Join another Lanthorn…' }).click();
+      await expect(page.getByRole('heading', { name: 'What stays as it is' })).toBeVisible();
+      await check(page, 'joining another');
+      await page.keyboard.press('Escape');
       await page.getByRole('main').getByRole('button', { name: 'Add a machine' }).click();
       await page.getByLabel('Code').fill('123');
       await page.keyboard.press('Enter');
@@ -134,6 +138,9 @@ for (const [size, options] of Object.entries(SIZES)) {
       await page.goto(`${machine.url}/activity`);
       await page.getByText('Rights were given').first().click();
       await check(page, 'activity');
+      await page.getByRole('switch', { name: 'Refused only' }).click();
+      await expect(page.getByText('Nothing fits')).toBeVisible();
+      await check(page, 'activity without what was allowed');
 
       const guest = await browser.newPage({ ...options, locale: 'en-GB', reducedMotion: 'reduce' });
       await guest.goto(`${machine.url}/invite#nothing`);

@@ -1,4 +1,5 @@
-// From sign-in to a download without touching the mouse: what Tab reaches, arrows choose, Space shows, Enter saves.
+// Without touching the mouse: from sign-in to a download, and from an invite to rights. What Tab reaches, arrows choose,
+// Space shows, Enter does.
 import { readFileSync } from 'node:fs';
 import type { Locator, Page } from '@playwright/test';
 import { expect, PIN, test } from './rig';
@@ -94,4 +95,73 @@ test('a link of the sidebar leads into the list that it opens', async ({ machine
   await page.keyboard.press('Enter');
   await expect(list).toBeFocused();
   await expect(page.getByRole('row', { name: 'trips' })).toHaveAttribute('aria-selected', 'true');
+});
+
+test('ask somebody in, give rights, and read what was refused: by keys alone', async ({ machine, page }) => {
+  await page.goto(`${machine.url}/people`);
+  const main = page.getByRole('main');
+  await tabTo(page, main.getByRole('button', { name: 'New room' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByLabel('Name of the room')).toBeFocused();
+  await page.keyboard.type('Family');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog', { name: 'Who is in Family?' })).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  await tabTo(page, main.getByRole('button', { name: 'New invite' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByLabel('Name of the guest')).toBeFocused();
+  await page.keyboard.type('Ana');
+  await tabTo(page, page.getByLabel(/Shared files/));
+  await page.keyboard.press('Space');
+  await tabTo(page, page.getByRole('radio', { checked: true }));
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.getByRole('radio', { name: 'Look', exact: true })).toBeFocused();
+  await tabTo(page, page.getByRole('button', { name: 'Make the invite' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('img', { name: 'QR code of the link' })).toBeVisible();
+  await tabTo(page, page.getByRole('button', { name: 'Done' }));
+  await page.keyboard.press('Enter');
+  await expect(main.getByText(/good until/)).toBeVisible();
+
+  await tabTo(page, page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: 'Files' }));
+  await page.keyboard.press('Enter');
+  await tabTo(page, main.getByRole('button', { name: 'Who can see this? Shared files' }));
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog');
+  await tabTo(page, dialog.getByLabel('Whom'));
+  // As a list takes letters: the first choice that begins like this.
+  await page.keyboard.type('Fam');
+  await expect(dialog.getByText('Nobody is in Family yet.')).toBeVisible();
+  await tabTo(page, dialog.getByRole('button', { name: 'Give these rights' }));
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('button', { name: 'End the rights of Family' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(main.getByRole('button', { name: 'Who can see this? Shared files' })).toBeFocused();
+
+  await tabTo(
+    page,
+    page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: 'Activity' }),
+  );
+  await page.keyboard.press('Enter');
+  const log = page.getByRole('list', { name: 'Activity' });
+  await expect(log.getByText('Rights were given')).toBeVisible();
+  await tabTo(page, page.getByRole('switch', { name: 'Refused only' }));
+  await page.keyboard.press('Space');
+  await expect(page.getByText('Nothing fits')).toBeVisible();
+});
+
+test('how this machine joins another Lanthorn is read by keys alone', async ({ machine, page }) => {
+  await page.goto(`${machine.url}/devices`);
+  const join = page.getByRole('button', { name: 'Join another Lanthorn…' });
+  await tabTo(page, join);
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Attic joins another Lanthorn' });
+  await expect(dialog.getByText('lanthorn pair ADDRESS')).toBeVisible();
+  for (const heading of ['What changes', 'What stays as it is']) {
+    await expect(dialog.getByRole('heading', { name: heading })).toBeVisible();
+  }
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  await expect(join).toBeFocused();
 });
