@@ -67,5 +67,6 @@ install: web ## put the binary in $(PREFIX)/bin
 	$(CARGO) install --path crates/lanthorn --root $(PREFIX) --locked
 
 dist: web ## package the crate with the built page in it
-	rm -rf crates/lanthorn/web-dist && cp -r web/dist crates/lanthorn/web-dist
-	$(CARGO) package --workspace --locked --allow-dirty; status=$$?; rm -rf crates/lanthorn/web-dist; exit $$status
+	rm -rf crates/lanthorn/web-dist
+	trap 'rm -rf crates/lanthorn/web-dist' EXIT; \
+	cp -r web/dist crates/lanthorn/web-dist && $(CARGO) package --workspace --locked --allow-dirty

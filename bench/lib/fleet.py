@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 
 from .bench import Bench
-from .http import Client
+from .http import Answer, Client
 from .lanthorn import Lanthorn
 
 PATIENCE = 60
@@ -19,7 +19,7 @@ def start(bench: Bench, stack: ExitStack, root, *flags: str) -> Lanthorn:
     return server
 
 
-def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn, client: Client) -> None:
+def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn) -> None:
     """The machine asks to join, again where it was told to wait, and the owner types its code."""
     places = {name: str(machine.home / name) for name in ("settings", "state", "cache")}
     command = [
@@ -27,13 +27,13 @@ def pair(bench: Bench, machine: Lanthorn, coordinator: Lanthorn, client: Client)
         "--settings-dir", places["settings"], "--state-dir", places["state"], "--cache-dir", places["cache"],
     ]  # fmt: skip
     deadline = time.monotonic() + PATIENCE
-    while seconds := join(command, machine, coordinator, client):
+    while seconds := join(command, machine, coordinator):
         if time.monotonic() > deadline:
             raise RuntimeError("the coordinator lets no more machines join")
         time.sleep(seconds)
 
 
-def join(command: list[str], machine: Lanthorn, coordinator: Lanthorn, client: Client) -> int:
+def join(command: list[str], machine: Lanthorn, coordinator: Lanthorn) -> int:
     """One try; how many seconds to wait before the next, or 0 if the machine has joined."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     joining = subprocess.Popen(command, text=True, env={"HOME": str(machine.home)}, **pipes)
@@ -48,10 +48,9 @@ def join(command: list[str], machine: Lanthorn, coordinator: Lanthorn, client: C
                 raise RuntimeError(f"no code was printed: {printed}{said}")
             printed += line
         code = "".join(re.search(r"Code\s+([\d ]+)", printed).group(1).split())
-        page = coordinator.own_page()
-        waiting = post(client, "/api/v1/pairing/look", {"pairing_code": code}, page).json()
+        waiting = post(coordinator, "/api/v1/pairing/look", {"pairing_code": code}).json()
         wish = {"pairing_code": code, "pending_pairing_id": waiting["pending_pairing_id"]}
-        post(client, "/api/v1/pairing/confirm", wish, page)
+        post(coordinator, "/api/v1/pairing/confirm", wish)
         joining.stdout.read()
         if joining.wait(PATIENCE):
             raise RuntimeError("the machine did not join")
@@ -61,13 +60,22 @@ def join(command: list[str], machine: Lanthorn, coordinator: Lanthorn, client: C
         joining.wait()
 
 
-def post(client: Client, path: str, body: dict, page: dict):
-    """Waits where the coordinator says that it was asked too often."""
-    while (answer := client.ask(path, method="POST", body=body, **page)).status == 429:
+def post(coordinator: Lanthorn, path: str, body: dict):
+    """Waits where the coordinator says that it was asked too often. Each time on a new connection: those that stay
+    unused are ended."""
+    while (answer := ask_once(coordinator, path, body)).status == 429:
         time.sleep(int(answer.headers["Retry-After"]))
     if answer.status != 200:
         raise RuntimeError(f"{path}: {answer.status} {answer.body[:300]!r}")
     return answer
+
+
+def ask_once(coordinator: Lanthorn, path: str, body: dict) -> Answer:
+    client = coordinator.client()
+    try:
+        return client.ask(path, method="POST", body=body, **coordinator.own_page())
+    finally:
+        client.close()
 
 
 def wait_for_all(client: Client, devices: int) -> None:

@@ -21,12 +21,12 @@ def run(bench: Bench) -> list[Table]:
     root = bench.data.tree(thousands)
     with ExitStack() as stack:
         coordinator = start(bench, stack, bench.fresh("empty"))
-        client = coordinator.client()
-        stack.callback(client.close)
         machines = [start(bench, stack, root) for _ in range(devices)]
         for machine in machines:
             wait_for_index(machine)
-            pair(bench, machine, coordinator, client)
+            pair(bench, machine, coordinator)
+        client = coordinator.client()
+        stack.callback(client.close)
         wait_for_all(client, devices)
         cpu = [machine.process.cpu_seconds for machine in (coordinator, *machines)]
         tables = [measure(bench, client, devices, thousands, cpu, *query) for query in QUERIES.items()]

@@ -16,6 +16,8 @@ from lib.tables import Table
 from . import lanes
 
 LANES = {"lan": "LAN lane", "quic": "QUIC lane"}
+# What each lane is called where a path is shown.
+PATHS = {"lan": "lan", "quic": "direct"}
 REQUESTS = 500
 
 
@@ -25,9 +27,9 @@ class Pair:
     def __init__(self, bench: Bench, stack: ExitStack, root, lane: str):
         self.coordinator = start(bench, stack, root, "--lanes", lane)
         self.machine = start(bench, stack, root, "--lanes", lane)
+        pair(bench, self.machine, self.coordinator)
         self.client: Client = self.coordinator.client()
         stack.callback(self.client.close)
-        pair(bench, self.machine, self.coordinator, self.client)
         wait_for_all(self.client, 1)
         self.check_lane(lane)
 
@@ -36,7 +38,7 @@ class Pair:
         self.client.good(self.machine.content + "/stat?path=")
         device = self.machine.content.split("/shares")[0]
         path = self.client.good(device + "/path").json()
-        if path["lane"] != lane:
+        if path["lane"] != PATHS[lane]:
             raise RuntimeError(f"measured would be {path}, not {lane}")
 
     def fetch(self) -> tuple[load.Fetched, Meter]:
@@ -86,8 +88,11 @@ def requests(bench: Bench, pairs: dict[str, Pair]) -> Table:
     )  # fmt: skip
     for _ in range(bench.rounds):
         for name, each in pairs.items():
-            table.row("this machine, " + name + " idle").add(asking(each.client, each.coordinator))
-            table.row(name).add(asking(each.client, each.machine))
+            # A new connection: those that stay unused are ended.
+            client = each.coordinator.client()
+            table.row("this machine, " + name + " idle").add(asking(client, each.coordinator))
+            table.row(name).add(asking(client, each.machine))
+            client.close()
     return table
 
 

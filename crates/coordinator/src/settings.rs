@@ -7,8 +7,8 @@ use proto::api::settings::{Settings, SettingsChange};
 
 /// The shortest idle time that can be set.
 const MIN_IDLE_SECONDS: u64 = 60;
-/// The longest idle time that can be set: 30 days.
-const MAX_IDLE_SECONDS: u64 = 30 * 24 * 3600;
+/// The longest idle time that can be set.
+const MAX_IDLE_SECONDS: u64 = 24 * 3600;
 /// The longest name of a machine or share.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -19,11 +19,12 @@ pub struct SaveError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Keeps settings where the next start finds them. Called on the blocking pool.
 pub trait SettingsStore: Send + Sync + 'static {
-    /// Keeps the settings and returns those in force, which differ where a flag or variable is stronger.
+    /// Keeps what differs between the settings as they were and as they are wanted, and returns those in force. These
+    /// are others where a flag or variable is stronger, or where somebody else has changed the file meanwhile.
     ///
     /// # Errors
     /// The settings could not be written; nothing has changed then.
-    fn save(&self, settings: &Settings) -> Result<Settings, SaveError>;
+    fn save(&self, before: &Settings, wanted: &Settings) -> Result<Settings, SaveError>;
 }
 
 /// Why a change of settings was not made.
@@ -62,9 +63,10 @@ impl CurrentSettings {
 
     pub(crate) async fn change(&self, change: SettingsChange) -> Result<Settings, ChangeError> {
         let _turn = self.changing.lock().await;
-        let wanted = apply(self.get(), change).map_err(ChangeError::Invalid)?;
+        let before = self.get();
+        let wanted = apply(before.clone(), change).map_err(ChangeError::Invalid)?;
         let store = Arc::clone(&self.store);
-        let saved = tokio::task::spawn_blocking(move || store.save(&wanted))
+        let saved = tokio::task::spawn_blocking(move || store.save(&before, &wanted))
             .await
             .map_err(|e| SaveError(Box::new(e)))??;
         *self.current.write() = saved.clone();
@@ -78,7 +80,7 @@ fn apply(mut settings: Settings, change: SettingsChange) -> Result<Settings, &'s
     }
     if let Some(seconds) = change.session_idle_seconds {
         if !(MIN_IDLE_SECONDS..=MAX_IDLE_SECONDS).contains(&seconds) {
-            return Err("The idle time is between one minute and 30 days.");
+            return Err("The idle time is between one minute and one day.");
         }
         settings.session_idle_seconds = seconds;
     }
@@ -130,7 +132,7 @@ mod tests {
             allow_open: true,
             open_browser: true,
         };
-        for (seconds, good) in [(0, false), (59, false), (60, true), (2_592_000, true), (u64::MAX, false)] {
+        for (seconds, good) in [(0, false), (59, false), (60, true), (86_400, true), (u64::MAX, false)] {
             let change = SettingsChange { session_idle_seconds: Some(seconds), ..Default::default() };
             assert_eq!(apply(settings.clone(), change).is_ok(), good, "{seconds}");
         }

@@ -3,10 +3,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use proto::ErrorCode;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::config::{Config, Role};
+use crate::report::failure;
 
 /// How many ports after the default one are tried.
 const TRIES: u16 = 20;
@@ -24,10 +26,8 @@ pub struct Listening {
 /// Listens on the port that was asked for, or on the role's own or the next free one.
 pub fn listen(config: &Config, role: Role) -> Result<Listening> {
     if let Some(port) = config.settings.port {
-        let listener = bind(config.host(role), port).with_context(|| match owner_of(port) {
-            Some(owner) => format!("port {port} is taken by {owner}"),
-            None => format!("port {port} cannot be listened on"),
-        })?;
+        let host = config.host(role);
+        let listener = bind(host, port).map_err(|error| cannot_listen(host, port, &error))?;
         return Ok(Listening { listener, notice: None });
     }
     let wanted = role.default_port();
@@ -38,15 +38,41 @@ pub fn listen(config: &Config, role: Role) -> Result<Listening> {
                 return Ok(Listening { listener, notice });
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot listen on port {port}")),
+            Err(error) => return Err(cannot_listen(config.host(role), port, &error)),
         }
     }
     anyhow::bail!("ports {wanted} to {} are all taken; choose another with --port", wanted + TRIES - 1)
 }
 
+/// What is wrong with an address that was asked for, and what to do about it.
+fn cannot_listen(host: IpAddr, port: u16, error: &io::Error) -> anyhow::Error {
+    let (message, hint) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            format!("Port {port} is taken{}.", by_owner(port)),
+            "Choose another with --port, or leave --port out to take the next free one.",
+        ),
+        io::ErrorKind::AddrNotAvailable => (
+            format!("This machine does not have the address {host}."),
+            "Give --host one of its own addresses, or leave it out to listen on all of them.",
+        ),
+        io::ErrorKind::PermissionDenied => (
+            format!("Port {port} may not be listened on by this user."),
+            "Choose one above 1023 with --port.",
+        ),
+        _ => (
+            format!("{host} port {port} cannot be listened on: {error}."),
+            "Choose others with --host and --port.",
+        ),
+    };
+    failure(ErrorCode::Conflict, message, hint)
+}
+
+fn by_owner(port: u16) -> String {
+    owner_of(port).map_or_else(String::new, |owner| format!(" by {owner}"))
+}
+
 fn taken(wanted: u16, port: u16) -> String {
-    let by = owner_of(wanted).map_or_else(String::new, |owner| format!(" by {owner}"));
-    format!("Port {wanted} is taken{by}; using {port}.")
+    format!("Port {wanted} is taken{}; using {port}.", by_owner(wanted))
 }
 
 /// Binds both IPv6 and IPv4 where the host is "all addresses", IPv4 alone where there is no IPv6.

@@ -22,6 +22,7 @@ mod running;
 mod settings;
 mod settings_file;
 mod signed_in;
+mod sole;
 mod subjects;
 mod telemetry;
 mod watched;

@@ -1,6 +1,7 @@
 //! How a command ended: the only place that prints errors, writes the start-up log and chooses exit codes.
 
-use std::fs;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -86,6 +87,7 @@ fn write_startup_log(typed: &Typed, error: &Error) -> Result<PathBuf> {
     for cause in error.chain().skip(1) {
         text.push_str(&format!("caused by: {cause}\n"));
     }
-    fs::write(&path, text)?;
+    // Two failures in one second are both told.
+    OpenOptions::new().create(true).append(true).open(&path)?.write_all(text.as_bytes())?;
     Ok(path)
 }

@@ -8,13 +8,15 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Larger files are no settings.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Names that are less like one another than this, of 1000, are not mistaken for one another.
+const LIKE: u32 = 800;
 
 /// Every setting, where it was said.
 #[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -163,12 +165,55 @@ pub fn read(path: &Path) -> Result<Settings> {
         Ok(found) if found.len() > MAX_FILE_BYTES => bail!("{} is too large to be settings", path.display()),
         Ok(_) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
     };
-    let mut json = serde_json::Deserializer::from_str(&text);
-    // With the entry's name: line and column alone do not say which setting is meant.
-    let settings = serde_path_to_error::deserialize(&mut json)
-        .map_err(anyhow::Error::new)
-        .and_then(|settings| json.end().map(|()| settings).map_err(Into::into));
-    settings.with_context(|| format!("{} has a mistake", path.display()))
+    understand(&text).with_context(|| format!("{} has a mistake", path.display()))
+}
+
+/// Settings from the text of a file. An error names the setting it is about: line and column alone do not say which.
+fn understand(text: &str) -> Result<Settings> {
+    let map: Map<String, Value> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => anyhow!("it has to be one object: {{\"name\": value, ...}}"),
+        _ => anyhow!("it is not JSON: {error}"),
+    })?;
+    from_map(map)
+}
+
+fn from_map(map: Map<String, Value>) -> Result<Settings> {
+    for name in map.keys() {
+        check_name(name)?;
+    }
+    serde_path_to_error::deserialize(Value::Object(map))
+        .map_err(|error| anyhow!("{}: {}", error.path(), in_words(&error.inner().to_string())))
+}
+
+/// What Rust calls the kinds of values, as people call them.
+fn in_words(error: &str) -> String {
+    let kinds = [
+        ("u16", "a number from 0 to 65535"),
+        ("u64", "a number"),
+        ("usize", "a number"),
+        ("a boolean", "true or false"),
+        ("a sequence", "a list: [\"one\", \"two\"]"),
+    ];
+    kinds.iter().fold(error.to_owned(), |text, (kind, words)| {
+        text.replace(&format!("expected {kind}"), &format!("expected {words}"))
+    })
+}
+
+/// Fails if there is no setting of that name, and says which is likely meant.
+pub fn check_name(name: &str) -> Result<()> {
+    let names: Vec<String> = Settings::augment_args(clap::Command::new(""))
+        .get_arguments()
+        .map(|setting| setting.get_id().to_string())
+        .filter(|name| name != "settings_dir")
+        .collect();
+    if names.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let likeness = |known: &&String| (strsim::jaro_winkler(known, name) * 1000.0) as u32;
+    match names.iter().max_by_key(likeness).filter(|known| likeness(known) > LIKE) {
+        Some(known) => bail!("there is no setting \"{name}\"; is \"{known}\" meant?"),
+        None => bail!("there is no setting \"{name}\"; `lanthorn --help` lists them"),
+    }
 }
 
 /// Changes entries of `settings.json` (`None` removes one), after checking that the whole still makes sense.
@@ -177,16 +222,13 @@ pub fn write_entries<'a>(
     changes: impl IntoIterator<Item = (&'a str, Option<Value>)>,
 ) -> Result<()> {
     let mut entries = read(path)?.entries()?;
-    let mut names = Vec::new();
     for (key, value) in changes {
-        names.push(key);
         match value {
             Some(value) => entries.insert(key.to_owned(), value),
             None => entries.remove(key),
         };
     }
-    let settings: Settings = serde_json::from_value(Value::Object(entries))
-        .with_context(|| format!("{} cannot be set to that", names.join(", ")))?;
+    let settings = from_map(entries)?;
     crate::config::check_ranges(&settings)?;
     replace_file(path, &serde_json::to_vec_pretty(&settings)?)
 }

@@ -21,16 +21,11 @@ impl SettingsFile {
         Self { path: config.homes.settings.join("settings.json"), typed: config.typed.clone() }
     }
 
-    fn write(&self, wanted: &PageSettings) -> anyhow::Result<PageSettings> {
-        settings::write_entries(
-            &self.path,
-            [
-                ("device_name", Some(Value::from(wanted.device_name.clone()))),
-                ("session_idle_seconds", Some(wanted.session_idle_seconds.into())),
-                ("allow_open", Some(wanted.allow_open.into())),
-                ("no_browser", Some((!wanted.open_browser).into())),
-            ],
-        )?;
+    fn write(&self, before: &PageSettings, wanted: &PageSettings) -> anyhow::Result<PageSettings> {
+        let before = entries(before);
+        // What was typed for this run only, or changed in the file meanwhile, is not written over.
+        let changed = entries(wanted).into_iter().zip(before).filter(|(wanted, before)| wanted != before);
+        settings::write_entries(&self.path, changed.map(|((name, value), _)| (name, Some(value))))?;
         let config = config::resolve(&self.typed)?;
         Ok(PageSettings {
             device_name: config.device_name,
@@ -41,8 +36,18 @@ impl SettingsFile {
     }
 }
 
+/// The page's settings as entries of the file.
+fn entries(settings: &PageSettings) -> [(&'static str, Value); 4] {
+    [
+        ("device_name", settings.device_name.clone().into()),
+        ("session_idle_seconds", settings.session_idle_seconds.into()),
+        ("allow_open", settings.allow_open.into()),
+        ("no_browser", (!settings.open_browser).into()),
+    ]
+}
+
 impl SettingsStore for SettingsFile {
-    fn save(&self, wanted: &PageSettings) -> Result<PageSettings, SaveError> {
-        self.write(wanted).map_err(|error| SaveError(error.into()))
+    fn save(&self, before: &PageSettings, wanted: &PageSettings) -> Result<PageSettings, SaveError> {
+        self.write(before, wanted).map_err(|error| SaveError(error.into()))
     }
 }

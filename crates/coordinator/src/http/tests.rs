@@ -40,8 +40,8 @@ fn device_key() -> DeviceKey {
 struct Unkept;
 
 impl SettingsStore for Unkept {
-    fn save(&self, settings: &Settings) -> Result<Settings, SaveError> {
-        Ok(settings.clone())
+    fn save(&self, _: &Settings, wanted: &Settings) -> Result<Settings, SaveError> {
+        Ok(wanted.clone())
     }
 }
 

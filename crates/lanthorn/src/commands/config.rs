@@ -1,10 +1,11 @@
 //! `lanthorn config`: look at the settings and change them.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::config;
+use crate::config::{self, Config};
+use crate::running;
 use crate::settings::{self, Settings};
 
 /// Look at the settings and change them.
@@ -21,8 +22,13 @@ pub enum ConfigCommand {
     Set {
         /// The setting's name.
         key: String,
-        /// The value; leave it out to go back to the default.
-        value: Option<String>,
+        /// The value; a list with commas between.
+        value: String,
+    },
+    /// Take a setting out of settings.json, so that it has its default again.
+    Unset {
+        /// The setting's name.
+        key: String,
     },
     /// Check settings.json, flags and variables without starting anything.
     Check,
@@ -42,21 +48,43 @@ pub fn run(command: &ConfigCommand, typed: &Settings) -> Result<()> {
             }
         }
         ConfigCommand::Set { key, value } => {
-            let value = value.as_deref().map(|text| understand(key, text));
-            settings::write_entries(&path, [(key.as_str(), value)])?;
+            let key = key.replace('-', "_");
+            let value = understand(&key, value);
+            settings::write_entries(&path, [(key.as_str(), Some(value))])?;
+            say_when(typed)?;
+        }
+        ConfigCommand::Unset { key } => {
+            let key = key.replace('-', "_");
+            settings::check_name(&key)?;
+            settings::write_entries(&path, [(key.as_str(), None)])?;
+            say_when(typed)?;
         }
         ConfigCommand::Check => {
-            config::resolve(typed)?;
-            println!("{} is fine", path.display());
+            check_folder(&config::resolve(typed)?)?;
+            let state = if path.exists() { "is fine" } else { "is not there: every setting has its default" };
+            println!("{} {state}", path.display());
         }
     }
     Ok(())
 }
 
+/// A process that runs has read its settings already.
+#[expect(clippy::print_stderr, reason = "a remark, not what was asked for")]
+fn say_when(typed: &Settings) -> Result<()> {
+    if let Some(at) = running::read(&config::resolve(typed)?.homes.state)? {
+        eprintln!("Lanthorn runs at http://{at}: the change takes effect at its next start.");
+    }
+    Ok(())
+}
+
+/// A folder on a disk that is not plugged in is no mistake at a start, but is worth a word when one looks for mistakes.
+fn check_folder(config: &Config) -> Result<()> {
+    ensure!(config.folder.is_dir(), "folder: there is no folder {}", config.folder.display());
+    Ok(())
+}
+
 fn unset(key: &str) -> Result<String> {
-    // Setting it to null in an otherwise empty file tells an unknown name from an unset one.
-    serde_json::from_value::<Settings>(serde_json::json!({ key: null }))
-        .with_context(|| format!("there is no setting '{key}'"))?;
+    settings::check_name(key)?;
     bail!("'{key}' is not set; it has its default")
 }
 
@@ -64,10 +92,12 @@ fn show(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Numbers, truth values and lists as JSON; anything else is text. A name is text even where it looks like a number.
+/// The first reading that the setting can take: as JSON, as text (a name may look like a number), as a list. If it can
+/// take none, the likeliest, so that the error is about that.
 fn understand(key: &str, text: &str) -> Value {
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) if serde_json::from_value::<Settings>(serde_json::json!({ key: value })).is_ok() => value,
-        _ => Value::from(text),
-    }
+    let json = serde_json::from_str::<Value>(text).ok();
+    let list = Value::from(text.split(',').map(str::trim).collect::<Vec<_>>());
+    let readings = [json.unwrap_or_else(|| Value::from(text)), Value::from(text), list];
+    let fits = |value: &&Value| serde_json::from_value::<Settings>(serde_json::json!({ key: value })).is_ok();
+    readings.iter().find(fits).unwrap_or(&readings[0]).clone()
 }

@@ -25,14 +25,15 @@ pub mod web;
 use anyhow::Result;
 
 use crate::cli::{Command, Typed};
+use crate::config::Role;
 
 /// Runs the command that was typed.
 pub fn run(typed: &Typed) -> Result<()> {
     match &typed.command {
-        None | Some(Command::Up) => role::start(typed, up::run),
-        Some(Command::Coordinator) => role::start(typed, coordinator::run),
-        Some(Command::Agent) => role::start(typed, agent::run),
-        Some(Command::Web) => role::start(typed, web::run),
+        None | Some(Command::Up) => role::start(typed, Role::All, up::run),
+        Some(Command::Coordinator) => role::start(typed, Role::Coordinator, coordinator::run),
+        Some(Command::Agent) => role::start(typed, Role::Agent, agent::run),
+        Some(Command::Web) => role::start(typed, Role::Web, web::run),
         Some(Command::Pair(pair)) => pair::run(pair, &typed.settings),
         Some(Command::Devices(command)) => devices::run(command, typed),
         Some(Command::Shares(command)) => shares::run(command, typed),

@@ -64,7 +64,7 @@ fn to_markdown(api: &mut utoipa::openapi::OpenApi) -> String {
     );
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
-            let summary = operation.summary.as_deref().unwrap_or_default();
+            let summary = operation.summary.as_deref().unwrap_or_default().replace('\n', " ");
             // Writing to a String cannot fail.
             let _ = writeln!(text, "| {method} | `{path}` | {summary} | {} |", query_names(operation));
         }

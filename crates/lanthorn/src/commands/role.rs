@@ -18,6 +18,7 @@ use crate::config::{self, Config};
 use crate::listen::{self, Listening};
 use crate::report::StartupFailed;
 use crate::running::RunningFile;
+use crate::sole::Sole;
 use crate::telemetry;
 
 pub use crate::config::Role;
@@ -51,7 +52,7 @@ pub struct Doors {
 }
 
 /// Starts a role and keeps it running until Ctrl-C (or the system's polite request to end).
-pub fn start<F, R>(typed: &Typed, role: F) -> Result<()>
+pub fn start<F, R>(typed: &Typed, role: Role, run: F) -> Result<()>
 where
     F: FnOnce(Config) -> R,
     R: Future<Output = Result<Running>>,
@@ -65,7 +66,8 @@ where
         .context(StartupFailed)?;
     let ended = runtime.block_on(async {
         let config = config::resolve(&typed.settings).context(StartupFailed)?;
-        let running = role(config).await.context(StartupFailed)?;
+        let _sole = Sole::take(&config.homes.state, role).context(StartupFailed)?;
+        let running = run(config).await.context(StartupFailed)?;
         running.until_told_to_end().await
     });
     runtime.shutdown_timeout(ABANDON_AFTER);
@@ -134,7 +136,7 @@ impl Running {
 
     async fn until_told_to_end(self) -> Result<()> {
         told_to_end().await?;
-        tracing::info!("ending: waiting for what is under way");
+        tracing::debug!("ending: waiting for what is under way");
         self.shutdown.cancel();
         drop(self.file);
         if let Some(links) = self.links {

@@ -1,5 +1,7 @@
 //! `lanthorn config`, and settings that make no sense.
 
+use serde_json::json;
+
 use crate::rig::World;
 
 #[test]
@@ -13,7 +15,11 @@ fn a_setting_is_kept_shown_and_taken_back() {
     assert_eq!(run(&["config", "get", "device_name"]), (true, "Attic".into()));
     assert_eq!(run(&["config", "get", "device_name", "--device-name", "Cellar"]).1, "Cellar");
     assert!(run(&["config", "path"]).1.ends_with(".config/lanthorn/settings.json"));
-    assert!(run(&["config", "set", "device_name"]).0);
+    assert!(!run(&["config", "set", "device_name"]).0, "a value that was forgotten takes nothing away");
+    assert_eq!(run(&["config", "get", "device_name"]).1, "Attic");
+    assert!(run(&["config", "set", "names", "one.example, two.example"]).0);
+    assert_eq!(run(&["config", "get", "names"]).1, r#"["one.example","two.example"]"#);
+    assert!(run(&["config", "unset", "device-name"]).0, "as the flag is written");
     assert!(!run(&["config", "get", "device_name"]).0);
     assert!(run(&["config", "check"]).0);
 }
@@ -26,7 +32,12 @@ fn a_mistake_stops_the_start_names_itself_and_is_written_down() {
     for (text, named) in [
         (r#"{"prot": 7}"#, "prot"),
         (r#"{"session_idle_seconds": 5}"#, "session_idle_seconds"),
-        (r#"{"port": 70000}"#, "u16"),
+        (r#"{"port": 70000}"#, "port: invalid value: integer `70000`, expected a number from 0 to 65535"),
+        (r#"{"port": "80"}"#, "expected a number from 0 to 65535"),
+        (r#"{"device_nmae": "Attic"}"#, "is \"device_name\" meant?"),
+        (r#"{"quite_another_thing": 1}"#, "`lanthorn --help` lists them"),
+        ("", "it is not JSON"),
+        ("7", "one object"),
         (r#"{"certificate": "/x.pem"}"#, "private_key"),
     ] {
         std::fs::write(folder.join("settings.json"), text).unwrap();
@@ -35,8 +46,32 @@ fn a_mistake_stops_the_start_names_itself_and_is_written_down() {
         assert!(!output.status.success() && said.contains(named), "{text}: {said}");
         assert!(said.contains("startup-error-"), "{said}");
     }
-    let logs = std::fs::read_dir(folder.join("logs")).unwrap().count();
-    assert!(logs >= 1);
+    let logs = std::fs::read_dir(folder.join("logs")).unwrap();
+    let told: String = logs.map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap()).collect();
+    assert_eq!(told.matches("version: ").count(), 9, "each failure is written down: {told}");
+}
+
+#[test]
+fn what_was_typed_for_one_run_and_what_was_set_meanwhile_stay_out_of_each_others_way() {
+    let world = World::new();
+    let config = |args: &[&str]| {
+        let output = world.lanthorn(["config"].iter().chain(args)).output().unwrap();
+        (
+            String::from_utf8(output.stdout).unwrap().trim().to_owned(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    config(&["set", "device_name", "Attic"]);
+    let server = world.start_with(["--port", "0", "--no-browser", "--device-name", "Loft"]);
+    let mut owner = server.local();
+    owner.set_up(&world.shared()).expect_status(200);
+    let (_, said) = config(&["set", "device_name", "Cellar"]);
+    assert!(said.contains("next start"), "{said}");
+    let change = json!({ "session_idle_seconds": 3600 });
+    owner.send("PATCH", "/api/v1/settings", &[], Some(&change)).expect_status(200);
+    assert_eq!(config(&["get", "device_name"]).0, "Cellar");
+    assert_eq!(config(&["get", "session_idle_seconds"]).0, "3600");
+    assert!(config(&["get", "no_browser"]).0.is_empty(), "a flag is for one run");
 }
 
 #[test]

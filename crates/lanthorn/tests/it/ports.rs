@@ -13,8 +13,21 @@ fn a_port_that_was_asked_for_and_is_taken_is_an_error_with_a_name() {
     let output = world.lanthorn(["--port", &port, "--no-browser"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(said.contains(&format!("port {port} is taken by")), "{said}");
+    assert!(said.contains(&format!("Port {port} is taken by")), "{said}");
     assert!(said.contains(&std::process::id().to_string()), "{said}");
+}
+
+#[test]
+fn it_runs_once_in_a_state_folder_and_says_where() {
+    let world = World::new();
+    let server = world.start();
+    let again = world.lanthorn(["--port", "0", "--no-browser"]).output().unwrap();
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success());
+    assert!(said.contains(&format!("already runs at http://127.0.0.1:{}", server.port)), "{said}");
+    assert!(said.contains("hint: ") && said.contains("--state-dir"), "{said}");
+    assert!(server.end().success());
+    world.start();
 }
 
 #[test]

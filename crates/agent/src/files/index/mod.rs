@@ -228,7 +228,7 @@ impl Keeper {
         }
         let names = self.shared.tree.read().len();
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(share = %self.share, names, took_ms, "index is current");
+        tracing::debug!(share = %self.share, names, took_ms, "index is current");
         self.save();
         missed
     }

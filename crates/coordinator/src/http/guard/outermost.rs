@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use peer::connection::Connection;
+use proto::api::auth::Privacy;
 use proto::id::RequestId;
 use proto::{ApiError, ErrorCode};
 use tracing::Instrument;
@@ -30,6 +32,7 @@ pub(super) async fn wrap(
     let id = RequestId::generate();
     request.extensions_mut().insert(id);
     let for_programs = is_for_programs(request.uri().path());
+    let trusted = is_trusted(&request);
     let span = tracing::info_span!("request", %id, method = %request.method());
     let answering = async {
         match host::check(&request, &coordinator).and_then(|()| origin::check(&request)) {
@@ -47,8 +50,13 @@ pub(super) async fn wrap(
     }
     let id = id.to_string();
     sign(&mut response, &id);
-    add_headers(response.headers_mut(), &id);
+    add_headers(response.headers_mut(), &id, trusted);
     response
+}
+
+/// True where browsers heed an opener policy; elsewhere it makes them complain.
+fn is_trusted(request: &Request) -> bool {
+    request.extensions().get::<Connection>().is_some_and(|way| way.privacy() != Privacy::Open)
 }
 
 /// True for addresses whose errors are JSON.
@@ -93,16 +101,18 @@ fn sign(response: &mut Response, id: &str) {
 }
 
 /// Those that a handler has set itself stay.
-fn add_headers(headers: &mut HeaderMap, id: &str) {
+fn add_headers(headers: &mut HeaderMap, id: &str, trusted: bool) {
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID, id);
     }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (RESOURCE_POLICY, "same-origin"),
-        (OPENER_POLICY, "same-origin"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if trusted {
+        headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     }
 }
