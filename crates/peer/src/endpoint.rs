@@ -36,6 +36,7 @@ use crate::lane::quic::Quic;
 use crate::lane::{PathState, Stream};
 use crate::peers::Peers;
 use crate::protocol::Protocol;
+use crate::relays::Meeting;
 use crate::way::Ways;
 
 /// What an endpoint is made of.
@@ -141,11 +142,10 @@ impl Endpoint {
         self.0.answering.peers.peer(peer).learn(addresses);
     }
 
-    /// Waits at these relays (`https://host:port`) from now on, and trusts these authorities' certificates at them.
-    /// What is no such address is passed over.
-    pub fn use_relays(&self, relays: &[String], authorities: Vec<CertificateDer<'static>>) {
+    /// Waits at these relays from now on, and trusts these authorities' certificates at them.
+    pub fn use_relays(&self, meetings: &[Meeting], authorities: Vec<CertificateDer<'static>>) {
         let ways = Arc::clone(&self.0.ways);
-        ways.want_relays(relays.iter().filter_map(|url| url.parse().ok()).collect(), authorities);
+        ways.want_relays(meetings, authorities);
         self.0.runtime.spawn(async move { ways.go_to_relays().await });
     }
 

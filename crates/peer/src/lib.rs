@@ -6,7 +6,7 @@
 //!
 //! Between devices the [`endpoint`] opens and answers streams: [`key`] says who is who, `addresses` where this one is,
 //! `peers` who may enter, `peer`
-//! what is known of one, `way` which lane is taken, `lane` how the bytes get there, `ask` asks on them and `accept`
+//! what is known of one, `way` which lane is taken, `relays` where it waits to be found, `lane` how the bytes get there, `ask` asks on them and `accept`
 //! answers, both in the words of `http`. A [`relay`] helps two that have no direct path, and [`discovery`] finds coordinators on
 //! the local network.
 
@@ -27,6 +27,7 @@ mod peer;
 mod peers;
 mod protocol;
 pub mod relay;
+mod relays;
 pub mod sendfile;
 mod way;
 
@@ -35,6 +36,7 @@ pub use error::OpenError;
 pub use key::{DeviceKey, PeerId};
 pub use lane::{Duplex, LaneKind, PathState, Stream};
 pub use protocol::Protocol;
+pub use relays::Meeting;
 
 pub use crate::http::answer::Answer;
 /// The certificate of an authority, which a relay has to show that it belongs to.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use iroh::RelayUrl;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OnceCell, oneshot};
@@ -22,6 +21,7 @@ use crate::lane::quic::{Link, Quic};
 use crate::lane::trust::Trust;
 use crate::peer::Peer;
 use crate::protocol::Protocol;
+use crate::relays::{Meeting, Relays};
 
 /// Nobody waits longer to hear that a peer cannot be reached.
 pub(crate) const OPEN_DEADLINE: Duration = Duration::from_secs(10);
@@ -45,17 +45,10 @@ pub(crate) struct Ways {
     use_quic: bool,
     pub(crate) whereabouts: Whereabouts,
     quic: OnceCell<Option<Arc<Quic>>>,
-    relays: Relays,
+    relays: Arc<Relays>,
     pub(crate) trust: Arc<Trust>,
     /// Told of the QUIC lane once it is bound.
     bound: Mutex<Option<oneshot::Sender<Arc<Quic>>>>,
-}
-
-/// The relays to wait at.
-#[derive(Default)]
-struct Relays {
-    wanted: Mutex<Vec<RelayUrl>>,
-    used: tokio::sync::Mutex<Vec<RelayUrl>>,
 }
 
 /// A stream, and on which lane it is.
@@ -83,7 +76,7 @@ impl Ways {
             use_quic: config.quic,
             whereabouts: Whereabouts::new(),
             quic: OnceCell::new(),
-            relays: Relays::default(),
+            relays: Arc::default(),
             trust: Arc::default(),
             bound: Mutex::new(Some(bound)),
         };
@@ -157,18 +150,16 @@ impl Ways {
     }
 
     /// Names the relays to wait at from now on, and the authorities whose certificates are trusted at them.
-    pub(crate) fn want_relays(&self, relays: Vec<RelayUrl>, authorities: Vec<CertificateDer<'static>>) {
+    pub(crate) fn want_relays(&self, meetings: &[Meeting], authorities: Vec<CertificateDer<'static>>) {
         self.trust.set_joined(authorities);
-        *self.relays.wanted.lock() = relays;
+        self.relays.want(meetings);
     }
 
     /// Waits where it was last said.
     pub(crate) async fn go_to_relays(&self) {
-        let mut used = self.relays.used.lock().await;
-        let Some(quic) = self.quic_if_bound() else { return };
-        let wanted = self.relays.wanted.lock().clone();
-        quic.set_relays(&used, &wanted).await;
-        *used = wanted;
+        if let Some(quic) = self.quic_if_bound() {
+            self.relays.go(quic).await;
+        }
     }
 
     /// The QUIC lane, if it was needed yet.
@@ -184,6 +175,8 @@ impl Ways {
         match Quic::bind(&self.key, self.whereabouts.port().unwrap_or(0), &self.trust).await {
             Ok(quic) => {
                 let quic = Arc::new(quic);
+                let (relays, lane) = (Arc::clone(&self.relays), Arc::downgrade(&quic));
+                tokio::spawn(async move { relays.stay(lane).await });
                 if let Some(bound) = self.bound.lock().take() {
                     let _ = bound.send(Arc::clone(&quic));
                 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use peer::{CertificateDer, Endpoint};
+use peer::{CertificateDer, Endpoint, Meeting};
 use proto::DeviceId;
 use proto::ticket::{KeyRing, PublicKey};
 use proto::wire::link::{Addresses, Peer, Revoked};
@@ -45,12 +45,22 @@ struct Word {
     authority: Option<CertificateDer<'static>>,
 }
 
+impl Word {
+    /// Where the coordinator's gateway looks for this device.
+    fn meetings(&self) -> impl Iterator<Item = Meeting> {
+        let gateway = self.gateways.first();
+        gateway.into_iter().flat_map(|gateway| {
+            self.relays.iter().map(|relay| Meeting { relay: relay.clone(), with: *gateway })
+        })
+    }
+}
+
 /// What follows from all that is said.
 #[derive(PartialEq, Eq)]
 struct Consequences {
     keys: Vec<PublicKey>,
     guests: HashSet<DeviceId>,
-    relays: Vec<String>,
+    meetings: Vec<Meeting>,
     authorities: Vec<CertificateDer<'static>>,
 }
 
@@ -141,7 +151,7 @@ impl Trust {
 
     fn follow(&self, now: Consequences) {
         self.agent.tickets().honour(KeyRing::new(self.agent.config().device, now.keys));
-        self.endpoint.use_relays(&now.relays, now.authorities);
+        self.endpoint.use_relays(&now.meetings, now.authorities);
         self.endpoint.allow(now.guests);
     }
 }
@@ -149,13 +159,13 @@ impl Trust {
 impl Book {
     fn consequences(&self) -> Consequences {
         let words = || self.joined.values();
-        let mut relays: Vec<String> = words().flat_map(|word| &word.relays).cloned().collect();
-        relays.sort_unstable();
-        relays.dedup();
+        let mut meetings: Vec<Meeting> = words().flat_map(Word::meetings).collect();
+        meetings.sort_unstable();
+        meetings.dedup();
         Consequences {
             keys: self.own.iter().chain(words().flat_map(|word| &word.keys)).copied().collect(),
             guests: words().flat_map(|word| word.gateways.iter().chain(&word.peers)).copied().collect(),
-            relays,
+            meetings,
             authorities: words().filter_map(|word| word.authority.clone()).collect(),
         }
     }

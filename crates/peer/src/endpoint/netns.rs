@@ -185,7 +185,8 @@ fn say(word: &str) {
 
 async fn device(seed: u8) -> Endpoint {
     let endpoint = Endpoint::bind(Config::new(DeviceKey::from_seed([seed; 32]).unwrap())).await.unwrap();
-    endpoint.use_relays(&[format!("http://{RELAY}")], Vec::new());
+    let meeting = Meeting { relay: format!("http://{RELAY}"), with: endpoint.id() };
+    endpoint.use_relays(&[meeting], Vec::new());
     endpoint
 }
 

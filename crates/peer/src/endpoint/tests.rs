@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http_body::Frame;
 use http_body_util::{Empty, Full};
 use hyper::body::Incoming;
+use iroh_relay::server::{RelayConfig, Server, ServerConfig};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -317,5 +318,34 @@ async fn letting_go_ends_the_work_at_the_other_end() {
         assert_eq!(happened.recv().await, Some("asked"), "{lane:?}");
         asking.abort();
         assert_eq!(happened.recv().await, Some("gone"), "{lane:?}: a question nobody waits for any more");
+    }
+}
+
+async fn relay() -> (Server, String) {
+    let mut config = ServerConfig::default();
+    config.relay = Some(RelayConfig::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
+    let server = Server::spawn(config).await.unwrap();
+    let url = format!("http://{}/", server.http_addr().unwrap());
+    (server, url)
+}
+
+#[tokio::test]
+async fn a_device_that_several_look_for_is_met_at_the_relay_of_each() {
+    let (_first, first) = relay().await;
+    let (_second, second) = relay().await;
+    let device_2 = device(2, false, true).await;
+    device_2.serve(echo());
+    let mut friends = Vec::new();
+    for (seed, relay) in [(3, first), (4, second)] {
+        let friend = device(seed, false, true).await;
+        friend.learn(device_2.id(), Addresses { relay: Some(relay.clone()), ..Addresses::default() });
+        friends.push((Meeting { relay, with: friend.id() }, friend));
+    }
+    device_2.allow(friends.iter().map(|(_, friend)| friend.id()).collect());
+    let meetings: Vec<Meeting> = friends.iter().map(|(meeting, _)| meeting.clone()).collect();
+    device_2.use_relays(&meetings, Vec::new());
+    for (meeting, friend) in &friends {
+        let answer = friend.request(device_2.id(), get("/")).await;
+        assert!(answer.is_ok(), "{meeting:?}: {:?}", answer.map(drop));
     }
 }

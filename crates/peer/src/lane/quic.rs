@@ -39,6 +39,8 @@ const PATH_IDLE: Duration = Duration::from_secs(4);
 const PATH_PULSE: Duration = Duration::from_secs(1);
 /// The last path is never given up; without a word on any for so long, in milliseconds, the connection is.
 const LINK_IDLE_MS: u32 = 5_000;
+/// How long somebody who may not be there is spoken to.
+const SHOW_UP: Duration = Duration::from_secs(2);
 /// Streams at once on one connection.
 const MAX_STREAMS: u32 = 1024;
 
@@ -106,6 +108,19 @@ impl Quic {
             let relay = RelayConfig::new(url.clone(), None);
             self.endpoint.insert_relay(url.clone(), Arc::new(relay)).await;
         }
+    }
+
+    /// The relay at which the library waits.
+    pub(crate) fn nearest_relay(&self) -> Option<RelayUrl> {
+        self.endpoint.home_relay_status().get().first().map(|relay| relay.url().clone())
+    }
+
+    /// Says something at a relay, so that this device is there. What is answered is of no interest.
+    pub(crate) async fn show_up(&self, relay: &RelayUrl, with: DeviceId) {
+        let Ok(id) = EndpointId::from_bytes(with.public_key()) else { return };
+        let address = EndpointAddr::new(id).with_relay_url(relay.clone());
+        let said = self.endpoint.connect(address, Protocol::HTTP.name().as_bytes());
+        let _ = tokio::time::timeout(SHOW_UP, said).await;
     }
 
     /// Opens a connection for one protocol.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
-use peer::{DeviceKey, Endpoint};
+use peer::{DeviceKey, Endpoint, Meeting};
 use proto::wire::link::{
     Addresses, FromAgent, FromCoordinator, MAX_MESSAGE_BYTES, OfferedShare, Registration, Revoked, VERSION,
     hello_text,
@@ -199,7 +199,7 @@ async fn at_the_relay(port: &Port, key: &DeviceKey) -> (Endpoint, Addresses) {
     let relay = format!("http://{}/", port.address);
     let endpoint =
         Endpoint::bind(peer::Config { lan: false, ..peer::Config::new(key.clone()) }).await.unwrap();
-    endpoint.use_relays(std::slice::from_ref(&relay), Vec::new());
+    endpoint.use_relays(&[Meeting { relay: relay.clone(), with: endpoint.id() }], Vec::new());
     (endpoint, Addresses { relay: Some(relay), ..Addresses::default() })
 }
 
