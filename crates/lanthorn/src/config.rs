@@ -60,6 +60,8 @@ pub struct Config {
     pub session_idle: Duration,
     /// True if people may look and download over plain HTTP.
     pub allow_open: bool,
+    /// Whether coordinators are announced and looked for on the local network.
+    pub discovery: bool,
     /// Limits of thumbnails and transcodes.
     pub media: MediaConfig,
     /// Where a lone page finds the coordinator.
@@ -122,6 +124,7 @@ pub fn resolve(typed: &Settings) -> Result<Config> {
         open_browser: !settings.no_browser.unwrap_or(false),
         session_idle: Duration::from_secs(settings.session_idle_seconds.unwrap_or(SESSION_IDLE_SECONDS)),
         allow_open: settings.allow_open.unwrap_or(true),
+        discovery: settings.discovery.unwrap_or(true),
         coordinator_url: settings.coordinator_url.clone().unwrap_or_else(|| local_url(Role::Coordinator)),
         agent_url: settings.agent_url.clone().unwrap_or_else(|| local_url(Role::Agent)),
         settings,

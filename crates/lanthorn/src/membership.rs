@@ -1,28 +1,29 @@
 //! The coordinators this machine has joined: what it pins of each, kept in a private file of the state folder, which a
 //! running Lanthorn watches.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use agent::control::{self, Dial, Dialled};
-use anyhow::{Context, Result};
+use agent::control;
+use anyhow::{Context, Result, ensure};
 use coordinator::keyfile;
-use futures_util::future::{BoxFuture, FutureExt, select_ok};
 use peer::CertificateDer;
 use proto::api::pairing::CoordinatorKeys;
 use proto::ticket::PublicKey;
-use proto::{DeviceId, PrincipalId};
+use proto::{DeviceId, PrincipalId, base64url};
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::client::{Address, Connector, Trusted};
+use crate::reach::{Search, Ways};
 use crate::watched;
 
 /// The file in the state folder.
 const FILE: &str = "memberships.json";
+/// Addresses remembered of one coordinator.
+const MAX_URLS: usize = 16;
 
 /// A coordinator that this machine has joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,18 @@ impl Memberships {
         self.memberships.push(new);
     }
 
+    /// Remembers that the coordinator with one of these keys is at another address now.
+    pub fn moved(state: &Path, keys: &[String], url: String) -> Result<()> {
+        let mut all = Self::read(state)?;
+        for joined in all.memberships.iter_mut().filter(|joined| joined.has_any(keys)) {
+            let urls = &mut joined.coordinator.urls;
+            urls.retain(|known| *known != url);
+            urls.insert(0, url.clone());
+            urls.truncate(MAX_URLS);
+        }
+        all.write(state)
+    }
+
     /// Follows the file.
     pub fn watch(state: &Path) -> Result<watch::Receiver<Self>> {
         watched::follow(&state.join(FILE), Self::read(state)?, {
@@ -81,9 +94,9 @@ impl Memberships {
     }
 
     /// As the links take them. One that cannot be used is left out and said.
-    pub fn for_links(&self) -> Vec<control::Membership> {
+    pub fn for_links(&self, search: &Search) -> Vec<control::Membership> {
         let links = self.memberships.iter().map(|membership| {
-            membership.link().with_context(|| format!("cannot reach {}", membership.coordinator.name))
+            membership.link(search).with_context(|| format!("cannot reach {}", membership.coordinator.name))
         });
         let usable = links.inspect(|link| {
             if let Err(error) = link {
@@ -95,6 +108,17 @@ impl Memberships {
 }
 
 impl Membership {
+    /// The ids of the coordinator's keys.
+    pub fn key_ids(&self) -> Vec<String> {
+        let keys = self.coordinator.ticket_keys.iter();
+        keys.filter_map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes).map(|key| key.id()))
+            .collect()
+    }
+
+    fn has_any(&self, ids: &[String]) -> bool {
+        self.key_ids().iter().any(|id| ids.contains(id))
+    }
+
     /// The ways to the coordinator, likeliest first.
     pub fn connectors(&self) -> Result<Vec<Connector>> {
         let authority = self.coordinator.authority.as_deref().context("its authority is not known")?;
@@ -103,35 +127,23 @@ impl Membership {
         ways.collect()
     }
 
-    fn link(&self) -> Result<control::Membership> {
-        let ways = self.connectors()?;
-        anyhow::ensure!(!ways.is_empty(), "it has no address");
+    fn link(&self, search: &Search) -> Result<control::Membership> {
+        let known = self.connectors()?;
+        ensure!(!known.is_empty(), "it has no address");
         let authority = self.coordinator.authority.as_deref().context("its authority is not known")?;
         let keys = self.coordinator.ticket_keys.iter();
-        let keys = keys.map(|text| proto::base64url::decode_exactly(text).map(PublicKey::from_bytes));
+        let keys = keys.map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes));
+        let keys: Vec<PublicKey> = keys.collect::<Option<_>>().context("its keys are none")?;
+        let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
+        let ids = keys.iter().map(PublicKey::id).collect();
         Ok(control::Membership {
             coordinator: self.coordinator.id.clone(),
             name: self.coordinator.name.clone(),
-            ticket_keys: keys.collect::<Option<_>>().context("its keys are none")?,
-            authority: CertificateDer::from_pem_slice(authority.as_bytes())
-                .context("its authority is none")?,
-            dial: Arc::new(Ways(ways)),
+            ticket_keys: keys,
+            authority: certificate.context("its authority is no certificate")?,
+            dial: Arc::new(Ways::new(known, authority, ids, search.clone())),
         })
     }
-}
-
-/// The ways to one coordinator: whichever answers first is taken.
-struct Ways(Vec<Connector>);
-
-impl Dial for Ways {
-    fn dial(&self) -> BoxFuture<'static, io::Result<Dialled>> {
-        let ways: Vec<_> = self.0.iter().cloned().map(|way| dial(way).boxed()).collect();
-        async move { select_ok(ways).await.map(|(dialled, _)| dialled) }.boxed()
-    }
-}
-
-async fn dial(way: Connector) -> io::Result<Dialled> {
-    Ok(Dialled { stream: Box::new(way.connect().await?), host: way.address().authority() })
 }
 
 #[cfg(test)]
@@ -171,6 +183,7 @@ mod tests {
             &std::fs::metadata(home.path().join(FILE)).unwrap().permissions(),
         );
         assert_eq!(mode & 0o777, 0o600);
-        assert!(read.for_links().is_empty(), "without an authority and an address there is no way");
+        let search = Search { look: Arc::new(|_| Box::pin(async { Vec::new() })), state: home.path().into() };
+        assert!(read.for_links(&search).is_empty(), "without an authority and an address there is no way");
     }
 }

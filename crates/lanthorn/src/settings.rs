@@ -63,6 +63,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_ALLOW_OPEN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_open: Option<bool>,
+    /// Whether this machine's coordinator is announced on the local network, and others are looked for there.
+    #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_DISCOVERY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<bool>,
     /// Another host name or address that this machine answers to and has in its certificate; may be repeated.
     #[arg(long = "name", global = true, value_name = "HOST", env = "LANTHORN_NAMES", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,6 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use peer::DeviceKey;
 use proto::api::pairing::{AccessToken, Nonce, TokenRequest, token_text};
-use proto::ticket::PublicKey;
 use proto::{DeviceId, ErrorCode, base64url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,7 +46,7 @@ impl SignedIn {
             Some(typed) => {
                 let all = Memberships::read(state)?.memberships;
                 let joined = find(&all, typed)?;
-                Self::at(joined.connectors()?, key, Some(ids(joined))).await
+                Self::at(joined.connectors()?, key, Some(joined.key_ids())).await
             }
         }
     }
@@ -206,10 +205,4 @@ fn find<'a>(all: &'a [Membership], typed: &str) -> Result<&'a Membership> {
             choose("joined coordinator", typed, all, |m| &m.coordinator.name, |m| m.coordinator.id.clone())
         }
     }
-}
-
-fn ids(joined: &Membership) -> Vec<String> {
-    let keys = joined.coordinator.ticket_keys.iter();
-    let keys = keys.filter_map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes));
-    keys.map(|key| key.id()).collect()
 }

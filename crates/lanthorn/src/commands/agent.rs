@@ -23,8 +23,7 @@ pub async fn run(config: Config) -> Result<Running> {
     endpoint.serve(router.clone());
     let doors = Doors { tls: None, lanes: Some(endpoint.clone()) };
     let running = Running::begin(&config, Role::Agent, router, doors, None)?;
-    let state = &config.homes.state;
-    let links = links::begin(state, &config.device_name, key, (agent, endpoint), &offers)?;
+    let links = links::begin(&config, key, (agent, endpoint), &offers)?;
     Ok(running.with_links(links))
 }
 

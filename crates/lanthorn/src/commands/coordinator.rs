@@ -1,5 +1,6 @@
 //! `lanthorn coordinator`: the control plane alone; and what `lanthorn up` shares with it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -15,6 +16,7 @@ use super::role::{Doors, Role, Running};
 use crate::config::{self, Config};
 use crate::device;
 use crate::forwarded::{self, ForwardKey};
+use crate::nearby;
 use crate::offer::{Offer, OfferedFolder};
 use crate::settings_file::SettingsFile;
 
@@ -46,7 +48,7 @@ pub async fn run(config: Config) -> Result<Running> {
         Doors { tls: Some(coordinator.tls()), lanes: None },
         coordinator.setup_code(),
     )?;
-    coordinator.listens_at(running.bound());
+    be_found(&config, &coordinator, running.bound());
     Ok(running.at_end(async move {
         endpoint.close().await;
         coordinator.close().await;
@@ -74,6 +76,14 @@ pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
         Arc::new(SettingsFile::new(config)),
     );
     Ok(opened.await?)
+}
+
+/// Tells the coordinator where it is, and others that it is there.
+pub fn be_found(config: &Config, coordinator: &Coordinator, bound: SocketAddr) {
+    coordinator.listens_at(bound);
+    if config.discovery {
+        nearby::announce(coordinator, bound);
+    }
 }
 
 /// Adds the description of the API.

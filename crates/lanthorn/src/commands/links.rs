@@ -1,36 +1,47 @@
 //! What a running machine keeps to the coordinators it has joined: its links, fed with what it offers and where it is.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use agent::Agent;
 use agent::control::{Control, Parts};
 use anyhow::Result;
+use futures_util::FutureExt;
 use peer::{DeviceKey, Endpoint};
 use proto::ticket::PublicKey;
 use proto::wire::link::{Addresses, OfferedShare, Registration};
 use tokio::sync::watch;
 
+use crate::config::Config;
 use crate::membership::Memberships;
+use crate::nearby;
 use crate::offer::Offer;
+use crate::reach::Search;
 
 /// Keeps links to every coordinator in the file of memberships, now and whenever that changes.
 pub fn begin(
-    state: &Path,
-    device_name: &str,
+    config: &Config,
     key: DeviceKey,
     (agent, endpoint): (Arc<Agent>, Endpoint),
     offers: &watch::Receiver<Offer>,
 ) -> Result<Arc<Control>> {
     let addresses = endpoint.addresses();
+    let device_name = &config.device_name;
     let first = registration(device_name, &offers.borrow(), &addresses.borrow());
     let (told, registration) = watch::channel(first);
     let own = own_keys(&offers.borrow());
     let control = Arc::new(Control::new(Parts { key, agent, endpoint, registration }, own));
-    tokio::spawn(tell(device_name.to_owned(), told, offers.clone(), addresses));
+    tokio::spawn(tell(device_name.clone(), told, offers.clone(), addresses));
     tokio::spawn(follow_own_keys(Arc::clone(&control), offers.clone()));
-    tokio::spawn(follow_memberships(Arc::clone(&control), Memberships::watch(state)?));
+    let memberships = Memberships::watch(&config.homes.state)?;
+    tokio::spawn(follow_memberships(Arc::clone(&control), memberships, search(config)));
     Ok(control)
+}
+
+/// How coordinators are looked for that have moved.
+fn search(config: &Config) -> Search {
+    let looks = config.discovery;
+    let look = move |ids| async move { if looks { nearby::find(ids).await } else { Vec::new() } }.boxed();
+    Search { look: Arc::new(look), state: config.homes.state.clone() }
 }
 
 fn own_keys(offer: &Offer) -> Vec<PublicKey> {
@@ -80,9 +91,13 @@ async fn follow_own_keys(control: Arc<Control>, mut offers: watch::Receiver<Offe
     }
 }
 
-async fn follow_memberships(control: Arc<Control>, mut memberships: watch::Receiver<Memberships>) {
+async fn follow_memberships(
+    control: Arc<Control>,
+    mut memberships: watch::Receiver<Memberships>,
+    search: Search,
+) {
     loop {
-        let links = memberships.borrow_and_update().for_links();
+        let links = memberships.borrow_and_update().for_links(&search);
         control.join(links);
         if memberships.changed().await.is_err() {
             return;

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod agent;
+pub mod around;
 pub mod asking;
 pub mod audit;
 pub mod cat;

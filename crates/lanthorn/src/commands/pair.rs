@@ -1,6 +1,5 @@
 //! `lanthorn pair`: this machine joins a coordinator, or tells which ones it has joined.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +9,7 @@ use proto::api::pairing::{Claim, ClaimPairing, PairingStarted, StartPairing, cla
 use proto::{base64url, words};
 use time::OffsetDateTime;
 
+use super::around;
 use crate::client::{Address, Client, Connector, Trusted};
 use crate::config::{self, Config};
 use crate::device;
@@ -24,39 +24,42 @@ const MAX_FAILURES: u32 = 10;
 /// What was typed after `pair`.
 #[derive(Debug, Args)]
 pub struct Pair {
-    /// The coordinator's address, as its terminal or page shows it, or an invitation. Without it, the coordinators that
-    /// this machine has joined are listed.
+    /// The coordinator's address, as its terminal or page shows it, or an invitation. Without it, the coordinators on the
+    /// local network and those that this machine has joined are shown to choose from.
     #[arg(value_name = "ADDRESS")]
     target: Option<String>,
+    /// Only list the coordinators, as one JSON document.
+    #[arg(long, conflicts_with = "target")]
+    json: bool,
     /// Who uses this machine, as a proposal to whoever confirms.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }
 
-/// Joins, or lists.
+/// Joins the coordinator that was named, or is chosen from those that there are.
 pub fn run(pair: &Pair, settings: &Settings) -> Result<()> {
     let config = config::resolve(settings)?;
-    let Some(target) = &pair.target else { return list(&config.homes.state) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
-            joined = join(&config, target, pair.user.clone()) => joined,
+            joined = choose_and_join(&config, pair) => joined,
             _ = tokio::signal::ctrl_c() => bail!("cancelled; nothing was joined"),
         }
-    })
+    });
+    // A question on the terminal that nobody answers any more is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
-fn list(state: &Path) -> Result<()> {
-    let known = Memberships::read(state)?.memberships;
-    if known.is_empty() {
-        println!("This machine has joined no coordinator. Join one with: lanthorn pair ADDRESS");
+async fn choose_and_join(config: &Config, pair: &Pair) -> Result<()> {
+    let target = match &pair.target {
+        Some(target) => Some(target.clone()),
+        None => around::choose(config, pair.json).await?,
+    };
+    match target {
+        Some(target) => join(config, &target, pair.user.clone()).await,
+        None => Ok(()),
     }
-    for Membership { coordinator, display_name, .. } in known {
-        let url = coordinator.urls.first().map_or("", String::as_str);
-        println!("{}\t{url}\tas {display_name}'s machine", coordinator.name);
-    }
-    Ok(())
 }
 
 /// From the first question to the membership on disk.

@@ -28,8 +28,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let router = coordinator.guard(control::with_description(router));
     let doors = Doors { tls: Some(coordinator.tls()), lanes: Some(endpoint.clone()) };
     let running = Running::begin(&config, Role::All, router, doors, coordinator.setup_code())?;
-    coordinator.listens_at(running.bound());
-    let state = &config.homes.state;
-    let links = links::begin(state, &config.device_name, key, (agent, endpoint), &offers)?;
+    control::be_found(&config, &coordinator, running.bound());
+    let links = links::begin(&config, key, (agent, endpoint), &offers)?;
     Ok(running.with_links(links).at_end(async move { coordinator.close().await }))
 }

@@ -74,7 +74,8 @@ fn a_wrong_code_joins_nothing_and_a_cancelled_one_neither() {
     owner.post("/api/v1/pairing/look", json!({ "pairing_code": "000000" })).expect_status(401);
     joining.cancel();
     let output = cellar.lanthorn(["pair"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("has joined no coordinator"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("joined none"));
+    assert_eq!(output.status.code(), Some(3));
     assert!(owner.shares_elsewhere().is_empty());
 }
 

@@ -4,10 +4,10 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::rig::hosts::{Host, Network};
-use crate::rig::{Browser, Joining, Server, World, until};
+use crate::rig::{Browser, Joining, PIN, Server, World, until};
 
 /// The coordinator's port, the one thing that every machine can always reach.
 const PORT: &str = "7000";
@@ -105,4 +105,49 @@ fn machines_without_a_direct_way_meet_at_the_relay_and_leave_it_when_there_is_on
     eprintln!("nobody there: {:?}: {}", asked.elapsed(), answer.json()["message"]);
     assert!(asked.elapsed() < LIMIT, "{:?}", asked.elapsed());
     drop((cellar.server, attic_server));
+}
+
+/// What `lanthorn pair --json` finds from there.
+fn around(world: &World) -> Value {
+    let output = world.lanthorn(["pair", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["coordinators"].clone()
+}
+
+#[test]
+fn a_coordinator_is_found_on_the_network_and_found_again_where_it_has_moved() {
+    // The router and the one host are on one wire.
+    let Some(network) = Network::new(1) else { return };
+    let (attic, attic_server, mut owner) =
+        World::on(&network.router).started(["--port", PORT, "--no-browser"]);
+    let cellar = World::on(&network.hosts[0]);
+    let found = around(&cellar);
+    assert_eq!(found[0]["name"], "Attic");
+    assert_eq!((&found[0]["url"], found[1].is_null()), (&json!("https://10.92.1.1:7000"), true), "{found}");
+
+    let (cellar, _cellar_server, _) = cellar.started(["--port", PORT_OF_OTHERS, "--no-browser"]);
+    Joining::begin_at(&cellar, &format!("10.92.1.1:{PORT}")).confirm(&mut owner);
+    let share = until("the cellar's share is seen", || owner.shares_elsewhere().pop());
+    let listing = format!("{share}/list?path=");
+    assert!(attic_server.end().success());
+    let begun = Instant::now();
+    let attic_server = attic.start_with(["--port", "7005", "--no-browser"]);
+    let mut owner = attic_server.local();
+    owner.sign_in(PIN).expect_status(200);
+    until("the cellar is there again", || (owner.get(&listing).status == 200).then_some(()));
+    eprintln!("found again: {:?}", begun.elapsed());
+    let state = cellar.home.path().join(".local/state/lanthorn/memberships.json");
+    let remembered = std::fs::read_to_string(state).unwrap();
+    assert!(remembered.contains("https://10.92.1.1:7005"), "{remembered}");
+    let found = around(&cellar);
+    assert_eq!((&found[0]["found"], &found[0]["joined_as"].is_string()), (&json!(true), &true), "{found}");
+}
+
+#[test]
+fn without_a_network_nobody_is_found_and_that_is_said() {
+    let Some(network) = Network::new(0) else { return };
+    let output = World::on(&network.router).lanthorn(["pair"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("on no network") && said.contains("lanthorn pair ADDRESS"), "{said}");
 }

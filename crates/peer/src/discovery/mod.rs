@@ -11,7 +11,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use proto::DeviceId;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -30,17 +29,45 @@ const QUEUE: usize = 16;
 /// Different answers taken in one search; a network with more is an attack.
 const MAX_FOUND: usize = 64;
 
+/// How often an announcement looks whether there are other networks now.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What a coordinator says of itself. Nothing of it is private.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Said {
+    /// The coordinator: the id of its key.
+    pub coordinator: String,
+    /// What it calls itself.
+    pub name: String,
+    /// Whether it answers over HTTPS.
+    pub https: bool,
+}
+
 /// A coordinator that says it is there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Found {
-    /// What it calls itself.
-    pub name: String,
-    /// Its address for people and programs: `https://attic.local:7000`.
-    pub url: String,
-    /// The machine it runs on.
-    pub device: DeviceId,
-    /// Where it listens.
+    /// What it says.
+    pub said: Said,
+    /// Where it listens; first where its answer came from.
     pub addresses: Vec<SocketAddr>,
+}
+
+impl Found {
+    /// Where it may be asked, as addresses for programs: `https://192.168.1.7:7000`.
+    pub fn urls(&self) -> impl Iterator<Item = String> + use<'_> {
+        let scheme = if self.said.https { "https" } else { "http" };
+        self.addresses.iter().map(move |address| format!("{scheme}://{address}"))
+    }
+
+    /// The address that an answer came from is certainly a way back.
+    fn seen_from(mut self, from: IpAddr) -> Self {
+        if let Some(port) = self.addresses.first().map(SocketAddr::port) {
+            let seen = SocketAddr::new(from, port);
+            self.addresses.retain(|address| *address != seen);
+            self.addresses.insert(0, seen);
+        }
+        self
+    }
 }
 
 /// Asks the local network who is there. Answers come as they arrive, each once, until the receiver is dropped or the
@@ -75,8 +102,9 @@ async fn search(socket: UdpSocket, question: Vec<u8>, port: u16, found: mpsc::Se
         }
         let listening = async {
             loop {
-                let Ok((len, _)) = socket.recv_from(&mut message).await else { return };
+                let Ok((len, from)) = socket.recv_from(&mut message).await else { return };
                 let Some(one) = words::read_answer(&message[..len]) else { continue };
+                let one = one.seen_from(from.ip());
                 let fresh = seen.len() < MAX_FOUND && seen.insert(one.clone());
                 if fresh && found.send(one).await.is_err() {
                     return;
@@ -90,42 +118,51 @@ async fn search(socket: UdpSocket, question: Vec<u8>, port: u16, found: mpsc::Se
     }
 }
 
-/// Answers whoever asks on the local network, until dropped. Several programs of this machine may do so at once.
+/// Answers whoever asks on the local network for what listens at `bound`, until dropped. Several programs of this
+/// machine may do so at once. Networks that come later are served as well.
 ///
 /// # Errors
 /// The port of multicast DNS cannot be used.
-pub async fn announce(name: &str, url: &str, device: DeviceId, port: u16) -> io::Result<()> {
-    announce_on(&interfaces(), PORT, name, url, device, port).await
+pub async fn announce(bound: SocketAddr, says: impl Fn() -> Said + Send + Sync) -> io::Result<()> {
+    let places = || match bound.ip() {
+        ip if ip.is_unspecified() => interfaces(),
+        IpAddr::V4(ip) => vec![ip],
+        IpAddr::V6(_) => Vec::new(),
+    };
+    announce_on(places, PORT, bound.port(), says).await
 }
 
 async fn announce_on(
-    interfaces: &[Ipv4Addr],
+    places: impl Fn() -> Vec<Ipv4Addr>,
     group_port: u16,
-    name: &str,
-    url: &str,
-    device: DeviceId,
     port: u16,
+    says: impl Fn() -> Said,
 ) -> io::Result<()> {
     let socket = socket(GROUP, group_port, Ipv4Addr::UNSPECIFIED)?;
-    let mut joined = 0;
-    for interface in interfaces {
-        joined += usize::from(socket.join_multicast_v4(GROUP, *interface).is_ok());
-    }
-    if joined == 0 {
-        return Err(io::ErrorKind::NetworkUnreachable.into());
-    }
-    let addresses = interfaces.iter().map(|ip| SocketAddr::new(IpAddr::V4(*ip), port)).collect();
-    let said = Found { name: name.into(), url: url.into(), device, addresses };
-    let mut message = vec![0; MAX_MESSAGE];
+    let (mut heard_on, mut message) = (Vec::new(), vec![0; MAX_MESSAGE]);
+    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
-        let (len, asker) = socket.recv_from(&mut message).await?;
-        if let Some(id) = words::is_question(&message[..len]) {
-            // Straight back to whoever asked: nobody else wants to know.
-            if let Err(error) = socket.send_to(&words::answer(id, &said)?, asker).await {
-                tracing::debug!(%error, %asker, "cannot answer a search");
+        let (len, asker) = tokio::select! {
+            received = socket.recv_from(&mut message) => received?,
+            _ = look.tick() => {
+                heard_on = listen_on(&socket, &heard_on, places());
+                continue;
             }
+        };
+        let Some(id) = words::is_question(&message[..len]) else { continue };
+        let addresses = heard_on.iter().map(|ip| SocketAddr::new(IpAddr::V4(*ip), port)).collect();
+        let answer = words::answer(id, &Found { said: says(), addresses })?;
+        // Straight back to whoever asked: nobody else wants to know.
+        if let Err(error) = socket.send_to(&answer, asker).await {
+            tracing::debug!(%error, %asker, "cannot answer a search");
         }
     }
+}
+
+/// Hears the group on these interfaces; gives those on which that is possible.
+fn listen_on(socket: &UdpSocket, before: &[Ipv4Addr], now: Vec<Ipv4Addr>) -> Vec<Ipv4Addr> {
+    let joins = |ip: &Ipv4Addr| before.contains(ip) || socket.join_multicast_v4(GROUP, *ip).is_ok();
+    now.into_iter().filter(joins).collect()
 }
 
 /// A UDP socket that shares its port and speaks to the group on that interface.
@@ -143,20 +180,14 @@ fn socket(address: Ipv4Addr, port: u16, interface: Ipv4Addr) -> io::Result<UdpSo
     UdpSocket::from_std(socket.into())
 }
 
-/// This machine's addresses on networks; itself alone where there is none.
+/// This machine's addresses on networks.
 fn interfaces() -> Vec<Ipv4Addr> {
     let found = if_addrs::get_if_addrs().unwrap_or_default();
-    let mut addresses: Vec<Ipv4Addr> = found
-        .iter()
-        .filter_map(|interface| match interface.ip() {
-            IpAddr::V4(ip) => Some(ip),
-            IpAddr::V6(_) => None,
-        })
-        .collect();
-    if addresses.iter().any(|ip| !ip.is_loopback()) {
-        addresses.retain(|ip| !ip.is_loopback());
-    }
-    addresses
+    let addresses = found.iter().filter_map(|interface| match interface.ip() {
+        IpAddr::V4(ip) if !ip.is_loopback() => Some(ip),
+        _ => None,
+    });
+    addresses.collect()
 }
 
 #[cfg(test)]
@@ -168,22 +199,27 @@ mod tests {
         let here = [Ipv4Addr::LOCALHOST];
         // A port of our own, lest a real network answers.
         let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let device = DeviceId::from_public_key([7; 32]);
-        let announcing = announce_on(&here, free, "Attic", "https://attic.local:7000", device, 7000);
+        let said = || Said { coordinator: "0123456789abcdef".into(), name: "Attic".into(), https: true };
+        let announcing = announce_on(|| here.to_vec(), free, 7000, said);
         let searching = async {
             let mut found = discover_on(&here, free).unwrap();
             found.recv().await
         };
         let found = tokio::select! {
             ended = announcing => panic!("the announcement ended: {ended:?}"),
-            found = searching => found,
+            found = searching => found.unwrap(),
         };
-        let expected = Found {
-            name: "Attic".into(),
-            url: "https://attic.local:7000".into(),
-            device,
-            addresses: vec!["127.0.0.1:7000".parse().unwrap()],
-        };
-        assert_eq!(found, Some(expected));
+        assert_eq!((&found.said, found.addresses.len()), (&said(), 1));
+        assert_eq!(found.urls().next().unwrap(), "https://127.0.0.1:7000");
+    }
+
+    #[test]
+    fn where_the_answer_came_from_is_tried_first_and_once() {
+        let said = Said { coordinator: "c".into(), name: "n".into(), https: true };
+        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        let found = Found { said, addresses: addresses(&["10.0.0.2:7000", "192.168.1.2:7000"]) };
+        let seen = |from: &str| found.clone().seen_from(from.parse().unwrap()).addresses;
+        assert_eq!(seen("192.168.1.2"), addresses(&["192.168.1.2:7000", "10.0.0.2:7000"]));
+        assert_eq!(seen("10.9.9.9"), addresses(&["10.9.9.9:7000", "10.0.0.2:7000", "192.168.1.2:7000"]));
     }
 }

@@ -3,11 +3,10 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use proto::DeviceId;
 use simple_dns::rdata::{A, PTR, RData, SRV, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, ResourceRecord, TYPE};
 
-use super::Found;
+use super::{Found, Said};
 
 /// What is looked for.
 const SERVICE: &str = "_lanthorn._tcp.local";
@@ -15,8 +14,8 @@ const SERVICE: &str = "_lanthorn._tcp.local";
 const TTL: u32 = 120;
 /// The longest name of a coordinator that is said.
 const MAX_NAME_BYTES: usize = 120;
-/// The longest address that is said or believed.
-const MAX_URL_BYTES: usize = 240;
+/// The longest id of a coordinator that is believed.
+const MAX_ID_BYTES: usize = 64;
 
 /// Who is there? The answer is wanted by the asker alone.
 pub(super) fn question() -> io::Result<Vec<u8>> {
@@ -38,18 +37,24 @@ pub(super) fn is_question(message: &[u8]) -> Option<u16> {
 }
 
 /// I am.
-pub(super) fn answer(id: u16, said: &Found) -> io::Result<Vec<u8>> {
-    let short = said.device.short();
-    let (instance, host) = (format!("{short}.{SERVICE}"), format!("lanthorn-{short}.local"));
+pub(super) fn answer(id: u16, found: &Found) -> io::Result<Vec<u8>> {
+    let Said { coordinator, name, https } = &found.said;
+    let (instance, host) = (format!("{coordinator}.{SERVICE}"), format!("lanthorn-{coordinator}.local"));
     let texts = [
-        format!("device={}", said.device),
-        format!("name={}", shortened(&said.name, MAX_NAME_BYTES)),
-        format!("url={}", shortened(&said.url, MAX_URL_BYTES)),
+        format!("id={coordinator}"),
+        format!("name={}", shortened(name, MAX_NAME_BYTES)),
+        format!("https={}", u8::from(*https)),
     ];
-    build(id, said, &instance, &host, &texts).map_err(io::Error::other)
+    build(id, &found.addresses, &instance, &host, &texts).map_err(io::Error::other)
 }
 
-fn build(id: u16, said: &Found, instance: &str, host: &str, texts: &[String]) -> simple_dns::Result<Vec<u8>> {
+fn build(
+    id: u16,
+    addresses: &[SocketAddr],
+    instance: &str,
+    host: &str,
+    texts: &[String],
+) -> simple_dns::Result<Vec<u8>> {
     let mut packet = Packet::new_reply(id);
     packet.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
     let (service, instance, host) = (Name::new(SERVICE)?, Name::new(instance)?, Name::new(host)?);
@@ -60,11 +65,11 @@ fn build(id: u16, said: &Found, instance: &str, host: &str, texts: &[String]) ->
         text.add_string(one)?;
     }
     packet.additional_records.push(record(&instance, RData::TXT(text)));
-    if let Some(first) = said.addresses.first() {
+    if let Some(first) = addresses.first() {
         let target = SRV { priority: 0, weight: 0, port: first.port(), target: host.clone() };
         packet.additional_records.push(record(&instance, RData::SRV(target)));
     }
-    for address in &said.addresses {
+    for address in addresses {
         if let IpAddr::V4(ip) = address.ip() {
             packet.additional_records.push(record(&host, RData::A(A { address: ip.to_bits() })));
         }
@@ -85,12 +90,10 @@ pub(super) fn read_answer(message: &[u8]) -> Option<Found> {
         _ => None,
     })?;
     let mut text = |key: &str| texts.remove(key).flatten();
-    let device: DeviceId = text("device")?.parse().ok()?;
-    let name = text("name").unwrap_or_else(|| device.short());
-    let url = text("url").filter(|url| url.len() <= MAX_URL_BYTES)?;
-    if !url.starts_with("https://") && !url.starts_with("http://") || url.contains(char::is_control) {
-        return None;
-    }
+    let plain = |id: &String| id.len() <= MAX_ID_BYTES && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let coordinator = text("id").filter(plain)?;
+    let name = text("name").unwrap_or_else(|| coordinator.clone());
+    let https = text("https")? == "1";
     let port = records().find_map(|record| match &record.rdata {
         RData::SRV(target) if record.name == *instance => Some(target.port),
         _ => None,
@@ -101,7 +104,7 @@ pub(super) fn read_answer(message: &[u8]) -> Option<Found> {
     });
     // Names end up on terminals.
     let name = name.chars().filter(|c| !c.is_control()).collect();
-    Some(Found { name, url, device, addresses: addresses.collect() })
+    Some(Found { said: Said { coordinator, name, https }, addresses: addresses.collect() })
 }
 
 fn shortened(text: &str, bytes: usize) -> &str {
@@ -115,9 +118,7 @@ mod tests {
 
     fn found(name: &str) -> Found {
         Found {
-            name: name.into(),
-            url: "https://10.0.0.2:7000".into(),
-            device: DeviceId::from_public_key([9; 32]),
+            said: Said { coordinator: "0123456789abcdef".into(), name: name.into(), https: true },
             addresses: vec!["10.0.0.2:7000".parse().unwrap(), "192.168.1.2:7000".parse().unwrap()],
         }
     }
@@ -130,11 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn terminals_and_addresses_are_safe_from_what_is_said() {
-        let said = Found { name: "a\u{1b}[31m\n".into(), ..found("") };
-        assert_eq!(read_answer(&answer(0, &said).unwrap()).unwrap().name, "a[31m");
-        let said = Found { url: "javascript:alert(1)".into(), ..found("x") };
-        assert_eq!(read_answer(&answer(0, &said).unwrap()), None);
+    fn terminals_are_safe_from_what_is_said() {
+        assert_eq!(read_answer(&answer(0, &found("a\u{1b}[31m\n")).unwrap()).unwrap().said.name, "a[31m");
+        let mut strange = found("x");
+        strange.said.coordinator = "not-an-id".into();
+        assert_eq!(read_answer(&answer(0, &strange).unwrap()), None);
     }
 
     proptest! {

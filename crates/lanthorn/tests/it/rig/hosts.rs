@@ -17,7 +17,7 @@ pub struct Host {
 
 /// Hosts around a router.
 pub struct Network {
-    router: Host,
+    pub router: Host,
     pub hosts: Vec<Host>,
 }
 

@@ -73,6 +73,8 @@ impl World {
             .args(args)
             .env_clear()
             .env("HOME", self.home.path())
+            // Worlds do not find each other; one on a host of its own may look around.
+            .env("LANTHORN_DISCOVERY", if self.host.is_some() { "true" } else { "false" })
             .env("PATH", std::env::var_os("PATH").unwrap());
         command.current_dir(self.home.path()).stdin(Stdio::null());
         command
