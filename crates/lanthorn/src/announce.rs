@@ -12,10 +12,19 @@ pub struct Announcement<'a> {
     pub device_name: &'a str,
     /// Where we listen.
     pub bound: SocketAddr,
-    /// The code that setup asks for from another machine, while setup is not done.
-    pub setup_code: Option<String>,
+    /// What the coordinator wants to be told.
+    pub words: Words,
     /// A sentence about the port.
     pub notice: Option<String>,
+}
+
+/// What a coordinator has people see on the terminal, where nobody else can change it.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    /// The code that setup asks for from another machine, while setup is not done.
+    pub setup_code: Option<String>,
+    /// SHA-256 of the certificate shown, to compare with what a browser says; empty where there is none.
+    pub fingerprint: String,
 }
 
 impl Announcement<'_> {
@@ -49,7 +58,13 @@ impl Announcement<'_> {
         for url in &lan {
             println!("  On the network    {url}");
         }
-        if let Some(code) = &self.setup_code {
+        let (first, second) = self.words.fingerprint.split_at(self.words.fingerprint.len().div_ceil(2));
+        if !first.is_empty() {
+            println!(
+                "\n  Fingerprint       {first}\n                    {second}\n  Compare it with what a browser says of the certificate."
+            );
+        }
+        if let Some(code) = &self.words.setup_code {
             println!(
                 "\n  Setup code        {code}\n  Setup asks for it when you open the page on another machine."
             );

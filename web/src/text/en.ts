@@ -35,7 +35,7 @@ export const en = {
     machines: 'Machines',
     back: 'Back',
     forward: 'Forward',
-    thisMachine: 'this machine',
+    thisMachine: 'serves this page',
     lookOnly: 'Look and download only',
   },
   files: {

@@ -33,7 +33,7 @@ export const fr: Words = {
     machines: 'Machines',
     back: 'Précédent',
     forward: 'Suivant',
-    thisMachine: 'cette machine',
+    thisMachine: 'sert cette page',
     lookOnly: 'Consultation et téléchargement seulement',
   },
   files: {

@@ -109,7 +109,7 @@ fn locked(wait: Wait) -> Refusal {
             "Until then, use a browser that has signed in before, or the machine itself.".to_owned(),
         )
     } else {
-        ("Too many wrong PINs in a row.".to_owned(), format!("Wait {time} and try again."))
+        ("Too many wrong PINs.".to_owned(), format!("Wait {time} and try again."))
     };
     Refusal(ApiError::new(Locked, message, hint).retry_after(wait.seconds))
 }

@@ -8,6 +8,7 @@ use peer::Endpoint;
 
 use super::links;
 use super::role::{Doors, Role, Running};
+use crate::announce::Words;
 use crate::config::Config;
 use crate::device;
 use crate::offer::{self, Offer};
@@ -22,7 +23,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
     endpoint.serve(router.clone());
     let doors = Doors { tls: None, lanes: Some(endpoint.clone()) };
-    let running = Running::begin(&config, Role::Agent, router, doors, None)?;
+    let running = Running::begin(&config, Role::Agent, router, doors, Words::default())?;
     let links = links::begin(&config, key, (agent, endpoint), &offers)?;
     Ok(running.with_links(links))
 }

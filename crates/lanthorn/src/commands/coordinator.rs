@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::role::{Doors, Role, Running};
+use crate::announce::Words;
 use crate::config::{self, Config};
 use crate::device;
 use crate::forwarded::{self, ForwardKey};
@@ -46,13 +47,18 @@ pub async fn run(config: Config) -> Result<Running> {
         Role::Coordinator,
         router,
         Doors { tls: Some(coordinator.tls()), lanes: None },
-        coordinator.setup_code(),
+        words(&coordinator),
     )?;
     be_found(&config, &coordinator, running.bound());
     Ok(running.at_end(async move {
         endpoint.close().await;
         coordinator.close().await;
     }))
+}
+
+/// What the terminal shows of a coordinator.
+pub fn words(coordinator: &Coordinator) -> Words {
+    Words { setup_code: coordinator.setup_code(), fingerprint: coordinator.certificate_fingerprint() }
 }
 
 /// Opens the coordinator with these settings.

@@ -12,7 +12,7 @@ use peer::Endpoint;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::announce::{self, Announcement};
+use crate::announce::{self, Announcement, Words};
 use crate::cli::Typed;
 use crate::config::{self, Config};
 use crate::listen::{self, Listening};
@@ -89,13 +89,7 @@ fn raise_open_files() {
 
 impl Running {
     /// Listens, says where, and serves the router.
-    pub fn begin(
-        config: &Config,
-        role: Role,
-        router: Router,
-        doors: Doors,
-        setup_code: Option<String>,
-    ) -> Result<Self> {
+    pub fn begin(config: &Config, role: Role, router: Router, doors: Doors, words: Words) -> Result<Self> {
         let Listening { listener, notice } = listen::listen(config, role)?;
         let bound = listener.local_addr()?;
         let lanes = doors.lanes.clone();
@@ -107,7 +101,7 @@ impl Running {
         let shutdown = CancellationToken::new();
         let served =
             tokio::spawn(peer::edge::serve(listener, router, doors.tls, doors.lanes, shutdown.clone()));
-        let announcement = Announcement { device_name: &config.device_name, bound, setup_code, notice };
+        let announcement = Announcement { device_name: &config.device_name, bound, words, notice };
         announcement.print();
         if config.open_browser && role != Role::Agent && role != Role::Coordinator {
             announce::open_browser(&announcement.local_url());

@@ -27,7 +27,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let router = Router::from(coordinator.router()).merge(data_plane).fallback(webui::serve);
     let router = coordinator.guard(control::with_description(router));
     let doors = Doors { tls: Some(coordinator.tls()), lanes: Some(endpoint.clone()) };
-    let running = Running::begin(&config, Role::All, router, doors, coordinator.setup_code())?;
+    let running = Running::begin(&config, Role::All, router, doors, control::words(&coordinator))?;
     control::be_found(&config, &coordinator, running.bound());
     let links = links::begin(&config, key, (agent, endpoint), &offers)?;
     Ok(running.with_links(links).at_end(async move { coordinator.close().await }))

@@ -6,6 +6,7 @@ use axum::routing::any_service;
 use tower::service_fn;
 
 use super::role::{Doors, Role, Running};
+use crate::announce::Words;
 use crate::config::{self, Config};
 use crate::forwarded::{ForwardKey, Forwarder};
 
@@ -21,5 +22,5 @@ pub async fn run(config: Config) -> Result<Running> {
     let names = config.settings.names.as_deref().unwrap_or_default();
     let state = config.homes.state.clone();
     let tls = coordinator::page_tls(state, &config::host_name(), names, config.own_certificate()).await?;
-    Running::begin(&config, Role::Web, router, Doors { tls: Some(tls), lanes: None }, None)
+    Running::begin(&config, Role::Web, router, Doors { tls: Some(tls), lanes: None }, Words::default())
 }

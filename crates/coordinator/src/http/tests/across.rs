@@ -2,9 +2,9 @@
 
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 use proto::api::files::{Entry, EntryType, Kind, Listing, MatchType, SearchEvent, SearchHit};
 use proto::wire::link::{Addresses, OfferedShare};
-use parking_lot::Mutex;
 use proto::{PrincipalId, ShareId};
 
 use super::*;
@@ -301,9 +301,13 @@ async fn parameters_have_their_ranges() {
 #[tokio::test]
 async fn what_narrows_a_search_is_passed_on_to_every_device() {
     let mut across = Across::new().await;
-    let narrow = "kind=video&min_size=10&max_size=20&after=2026-01-31T12:00:00.5%2B01:00&before=2027-01-01T00:00:00Z";
+    let narrow =
+        "kind=video&min_size=10&max_size=20&after=2026-01-31T12:00:00.5%2B01:00&before=2027-01-01T00:00:00Z";
     for (query, wanted) in [
-        (format!("q=b&{narrow}"), "kind=video&min_size=10&max_size=20&after=2026-01-31T12%3A00%3A00.5%2B01%3A00&before=2027-01-01T00%3A00%3A00Z"),
+        (
+            format!("q=b&{narrow}"),
+            "kind=video&min_size=10&max_size=20&after=2026-01-31T12%3A00%3A00.5%2B01%3A00&before=2027-01-01T00%3A00%3A00Z",
+        ),
         ("q=b&max_size=20".to_owned(), "max_size=20"),
         ("q=b".to_owned(), ""),
     ] {

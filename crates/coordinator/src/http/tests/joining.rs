@@ -447,7 +447,11 @@ async fn what_happens_at_the_door_is_written_down_and_no_secret_with_it() {
             let answer = owner.begin(&world, Method::GET, &format!("{path}?allowed={allowed}"), None).await;
             let text = answer.into_body().collect().await.unwrap().to_bytes();
             let has = |action: &str| text.windows(action.len()).any(|part| part == action.as_bytes());
-            assert_eq!((has("invite.used"), has(there), has(elsewhere)), (true, true, false), "{path} {allowed}");
+            assert_eq!(
+                (has("invite.used"), has(there), has(elsewhere)),
+                (true, true, false),
+                "{path} {allowed}"
+            );
         }
     }
     assert_eq!(owner.get(&world, "/api/v1/audit?allowed=perhaps").await.status, StatusCode::BAD_REQUEST);
