@@ -32,7 +32,7 @@ const LINK_IDLE: Duration = Duration::from_secs(60);
 
 /// How long QUIC has where the system at every address says that the peer's port is closed: its program has ended, or
 /// those are addresses in another network.
-const CLOSED_PATIENCE: Duration = Duration::from_secs(3);
+const CLOSED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A lane on which a stream is being opened.
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send + 'a>>;
