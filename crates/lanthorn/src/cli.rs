@@ -90,6 +90,8 @@ pub enum Command {
     /// Look at the settings and change them.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Give this machine another PIN, where the present one was forgotten.
+    Pin,
     /// Print the script with which a shell completes these commands.
     Completion {
         /// The shell.

@@ -155,6 +155,12 @@ impl SignedIn {
         serde_json::from_slice(&body.to_bytes()).context("what answers is no coordinator of this version")
     }
 
+    /// Sends JSON where nothing comes back.
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<()> {
+        let body = Full::new(serde_json::to_vec(body)?.into());
+        self.send(Request::post(path).body(body)?).await.map(drop)
+    }
+
     /// Ends something.
     pub async fn delete(&self, path: &str) -> Result<()> {
         self.send(Request::delete(path).body(Full::default())?).await.map(drop)

@@ -6,7 +6,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use proto::api::auth::{ChangePin, Login, Me, Privacy};
-use proto::{ApiError, ErrorCode, PrincipalId};
+use proto::{ApiError, ErrorCode, PrincipalId, SessionId};
 use serde_json::json;
 
 use super::caller::{Anybody, MaybeCaller, OwnerCaller};
@@ -126,7 +126,7 @@ pub(crate) async fn me(State(coordinator): State<Coordinator>, caller: Caller) -
     me_of(coordinator.rooms(), &caller).map(Json).ok_or_else(Refusal::not_set_up)
 }
 
-/// Changes the PIN. Every other session ends.
+/// Changes the PIN. Every other session ends. The machine itself, by its own key, need not know the present one.
 #[utoipa::path(post, path = "/api/v1/auth/pin", tag = "auth", request_body = ChangePin,
     responses((status = 204), (status = 400, body = ApiError), (status = 401, body = ApiError),
         (status = 403, body = ApiError), (status = 409, body = ApiError), (status = 429, body = ApiError)))]
@@ -138,17 +138,36 @@ pub(crate) async fn change_pin(
     JsonBody(change): JsonBody<ChangePin>,
 ) -> Result<StatusCode, Refusal> {
     let rooms = coordinator.rooms();
-    let id = caller.session().ok_or_else(|| {
-        Refusal::new(ErrorCode::Forbidden, "The PIN is changed in a browser.", "Open the settings page.")
-    })?;
-    let session = SessionIdentity {
+    let (ended, deed) = match (caller.client, &change.current_pin) {
+        (Client::Session(id), Some(current)) => {
+            let session = session_of(&caller, id);
+            (rooms.identity.change_pin(&visitor, session, current, &change.new_pin).await?, "pin.changed")
+        }
+        (Client::Session(_), None) => return Err(Refusal::parameter("'current_pin' is missing.")),
+        // Whoever has the machine's own key can read its database too.
+        (Client::Device(device), None) if device == rooms.device => {
+            (rooms.identity.replace_pin(&change.new_pin).await?, "pin.replaced")
+        }
+        (Client::Device(_), _) => return Err(only_in_a_browser()),
+    };
+    rooms.sessions_ended(&ended);
+    rooms.audit.record_durably(trail.done(Some(&caller), deed, json!({}))).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+const fn session_of(caller: &Caller, id: SessionId) -> SessionIdentity {
+    SessionIdentity {
         id,
         principal: caller.principal,
         privacy: caller.privacy,
         browser_id: caller.browser_id,
-    };
-    let ended = rooms.identity.change_pin(&visitor, session, &change.current_pin, &change.new_pin).await?;
-    rooms.sessions_ended(&ended);
-    rooms.audit.record_durably(trail.done(Some(&caller), "pin.changed", json!({}))).await;
-    Ok(StatusCode::NO_CONTENT)
+    }
+}
+
+fn only_in_a_browser() -> Refusal {
+    Refusal::new(
+        ErrorCode::Forbidden,
+        "The PIN is changed in a browser, or on the machine itself.",
+        "Open the settings page, or run `lanthorn pin` on that machine.",
+    )
 }

@@ -285,19 +285,35 @@ impl Identity {
     ) -> Result<Vec<SessionId>, SignInError> {
         let new = Pin::parse(new).ok_or(SignInError::BadPin)?;
         let known = self.known_browser(visitor).await?;
-        let mut owner = self.prove(visitor, known, current).await?;
+        let owner = self.prove(visitor, known, current).await?;
+        self.put_pin(owner, new, Some(session.id), session.browser_id.or(known)).await
+    }
+
+    /// Puts another PIN in place of one that was forgotten. Every session ends, and every browser becomes a stranger.
+    /// Gives the ended sessions.
+    pub(crate) async fn replace_pin(&self, new: &Secret<String>) -> Result<Vec<SessionId>, SignInError> {
+        let new = Pin::parse(new).ok_or(SignInError::BadPin)?;
+        let owner = self.owner().ok_or(SignInError::NotSetUp)?;
+        self.put_pin(owner, new, None, None).await
+    }
+
+    async fn put_pin(
+        &self,
+        mut owner: Owner,
+        new: Pin,
+        keep: Option<SessionId>,
+        keep_browser: Option<i64>,
+    ) -> Result<Vec<SessionId>, SignInError> {
         let place = self.pins.take_place().ok_or(SignInError::Busy)?;
         let pin_hash = self.pins.hash(place, new).await?;
         let _turn = self.changing.lock().await;
-        let keep_browser = session.browser_id.or(known);
-        let changed =
-            self.store.change_pin(&owner.pin_hash, &pin_hash, &session.id.to_string(), keep_browser).await?;
-        if !changed {
+        let kept = keep.map(|id| id.to_string()).unwrap_or_default();
+        if !self.store.change_pin(&owner.pin_hash, &pin_hash, &kept, keep_browser).await? {
             return Err(SignInError::Changed);
         }
         owner.pin_hash = pin_hash;
         *self.owner.write() = Some(owner);
-        Ok(self.sessions.forget(|row| row.id != session.id))
+        Ok(self.sessions.forget(|row| Some(row.id) != keep))
     }
 
     /// Ends a machine as a client and as a device; false if there is none of that id, or it is this one.

@@ -16,6 +16,7 @@ pub mod links;
 pub mod ls;
 pub mod openapi;
 pub mod pair;
+pub mod pin;
 pub mod revoke;
 pub mod role;
 pub mod shares;
@@ -36,6 +37,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Agent) => role::start(typed, Role::Agent, agent::run),
         Some(Command::Web) => role::start(typed, Role::Web, web::run),
         Some(Command::Pair(pair)) => pair::run(pair, &typed.settings),
+        Some(Command::Pin) => pin::run(typed),
         Some(Command::Devices(command)) => devices::run(command, typed),
         Some(Command::Shares(command)) => shares::run(command, typed),
         Some(Command::Invite(command)) => invite::run(command, typed),

@@ -504,3 +504,21 @@ fn pass(
     }
     let _ = (near.shutdown(Shutdown::Both), far.shutdown(Shutdown::Both));
 }
+
+#[test]
+fn a_forgotten_pin_is_replaced_on_the_machine_itself() {
+    let (world, _server, mut owner) = World::set_up();
+    let replace = |pin: &str| {
+        let mut command = world.lanthorn(["pin"]);
+        let piped = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = piped.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{pin}\n").as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let refused = replace("12");
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    owner.get("/api/v1/auth/me").expect_status(200);
+    assert!(replace("918273").status.success());
+    owner.get("/api/v1/auth/me").expect_status(401);
+    owner.sign_in("918273").expect_status(200);
+}

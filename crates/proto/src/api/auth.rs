@@ -19,9 +19,10 @@ pub struct Login {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePin {
-    /// The PIN as it is.
-    #[schema(value_type = String)]
-    pub current_pin: Secret<String>,
+    /// The PIN as it is. Only the machine's own key may leave it out: `lanthorn pin`, for one that was forgotten.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub current_pin: Option<Secret<String>>,
     /// The PIN as it shall be: 4 to 12 digits.
     #[schema(value_type = String)]
     pub new_pin: Secret<String>,

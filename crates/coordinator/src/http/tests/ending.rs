@@ -139,3 +139,24 @@ async fn nobody_reaches_what_is_another_s() {
     let answer = guest.send(&world, Method::PATCH, &format!("/api/v1/people/{own}"), Some(renamed)).await;
     assert_eq!(answer.body["display_name"], "Ada L.");
 }
+
+#[tokio::test]
+async fn a_forgotten_pin_is_replaced_by_the_machine_itself_alone() {
+    let (world, mut owner) = World::set_up().await;
+    let mut laptop = laptop().paired(&world, &mut owner, json!({})).await.with_token(&world).await;
+    let new = || json!({"new_pin": "973164"});
+    assert_eq!(laptop.at.post(&world, "/api/v1/auth/pin", new()).await.code(), "FORBIDDEN");
+    assert_eq!(owner.post(&world, "/api/v1/auth/pin", new()).await.code(), "BAD_PARAMETER");
+    let mut machine = Machine::new(private(41), device_key()).with_token(&world).await;
+    let short = json!({"new_pin": "123"});
+    assert_eq!(machine.at.post(&world, "/api/v1/auth/pin", short).await.code(), "BAD_PARAMETER");
+    assert_eq!(owner.get(&world, "/api/v1/auth/me").await.status, StatusCode::OK, "nothing has changed yet");
+    assert_eq!(machine.at.post(&world, "/api/v1/auth/pin", new()).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(owner.get(&world, "/api/v1/auth/me").await.code(), "NOT_SIGNED_IN");
+    let old = json!({"pin": super::PIN});
+    assert_eq!(owner.post(&world, "/api/v1/auth/login", old).await.code(), "WRONG_PIN");
+    assert_eq!(
+        owner.post(&world, "/api/v1/auth/login", json!({"pin": "973164"})).await.status,
+        StatusCode::OK
+    );
+}
