@@ -309,7 +309,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Changes the PIN. Every other session ends. */
+        /** Changes the PIN. Every other session ends. The machine itself, by its own key, need not know the present one. */
         post: operations["post_api_v1_auth_pin"];
         delete?: never;
         options?: never;
@@ -1160,8 +1160,8 @@ export interface components {
         };
         /** @description Changes the PIN. Every other session ends. */
         ChangePin: {
-            /** @description The PIN as it is. */
-            current_pin: string;
+            /** @description The PIN as it is. Only the machine's own key may leave it out: `lanthorn pin`, for one that was forgotten. */
+            current_pin?: string | null;
             /** @description The PIN as it shall be: 4 to 12 digits. */
             new_pin: string;
         };
