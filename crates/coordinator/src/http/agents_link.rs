@@ -189,7 +189,7 @@ async fn hear(rooms: &Rooms, connection: &Connection, link: &Link, said: FromAge
         FromAgent::Addresses { addresses } => {
             registry.heard(link, None);
             let addresses = seen_from_here(addresses, connection.remote.ip());
-            registry.moved(link, addresses.clone()).await.map_err(Refusal::from)?;
+            registry.moved(link, addresses.clone());
             rooms.gateway.learn(link.device, addresses);
         }
         FromAgent::Goodbye => return Err(End::Goodbye),

@@ -7,7 +7,7 @@ mod offer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -17,7 +17,8 @@ use proto::api::events::Happening;
 use proto::wire::link::{Addresses, FromCoordinator, OFFLINE_AFTER, OfferedShare, Revoked};
 use proto::{DeviceId, ShareId};
 use time::OffsetDateTime;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use machine::Presence;
@@ -68,6 +69,8 @@ pub(crate) struct Registry {
     book: RwLock<Book>,
     /// Held while something is written: memory follows the store in the same order.
     writing: tokio::sync::Mutex<()>,
+    /// Offers to be taken by whoever writes next.
+    waiting: Mutex<Vec<Waiting>>,
     ended: Mutex<VecDeque<Remembered>>,
     /// When it was last written down when everybody was heard.
     saved_steady_ms: AtomicI64,
@@ -89,7 +92,22 @@ struct Book {
     machines: HashMap<DeviceId, Entry>,
     /// Whose every share is that any machine ever offered: an id once used by one is never another's.
     owners: HashMap<ShareId, DeviceId>,
+    /// Machines that are not where the store says.
+    unsaved: HashSet<DeviceId>,
     serial: u64,
+}
+
+impl Book {
+    fn offer_of(&self, device: DeviceId) -> &[OfferedShare] {
+        self.machines.get(&device).map(|entry| &entry.offer[..]).unwrap_or_default()
+    }
+}
+
+/// An offer that waits to be taken.
+struct Waiting {
+    device: DeviceId,
+    shares: Vec<OfferedShare>,
+    done: oneshot::Sender<Result<(), BadOffer>>,
 }
 
 impl Registry {
@@ -109,6 +127,7 @@ impl Registry {
             clock,
             book: RwLock::new(book),
             writing: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
             ended: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES_QUEUE),
             moves: watch::Sender::new(0),
@@ -182,7 +201,7 @@ impl Registry {
         skew: time::Duration,
     ) -> Result<Link, RegisterError> {
         self.take_offer(device, shares).await?;
-        self.take_addresses(device, addresses).await?;
+        self.take_addresses(device, addresses);
         let (sender, messages) = mpsc::channel(LINK_QUEUE);
         let ended = CancellationToken::new();
         let now = self.now();
@@ -223,11 +242,10 @@ impl Registry {
     }
 
     /// The machine is somewhere else now.
-    pub(crate) async fn moved(&self, link: &Link, addresses: Addresses) -> Result<(), StoreError> {
-        if self.with(link, |_| ()).is_none() {
-            return Ok(());
+    pub(crate) fn moved(&self, link: &Link, addresses: Addresses) {
+        if self.with(link, |_| ()).is_some() {
+            self.take_addresses(link.device, addresses);
         }
-        self.take_addresses(link.device, addresses).await
     }
 
     /// The link is gone. After a goodbye the machine is offline at once; otherwise it may be back in a moment.
@@ -248,13 +266,15 @@ impl Registry {
             silent.filter_map(|(id, entry)| Some((*id, entry.expire(silent_since)?))).collect()
         };
         self.offline(&gone).await;
+        self.save_addresses().await;
         if self.clock.steady_ms() - self.saved_steady_ms.load(Ordering::Relaxed) >= ms(SAVE_EVERY) {
             self.save().await;
         }
     }
 
-    /// Writes down when everybody was last heard.
+    /// Writes down when everybody was last heard, and where.
     pub(crate) async fn save(&self) {
+        self.save_addresses().await;
         self.saved_steady_ms.store(self.clock.steady_ms(), Ordering::Relaxed);
         let seen: Vec<_> = {
             let book = self.book.read();
@@ -306,36 +326,80 @@ impl Registry {
         entry.is_current(link.serial).then(|| change(entry))
     }
 
+    /// Keeps what a machine offers, together with what others offer at the same time.
     async fn take_offer(&self, device: DeviceId, shares: Vec<OfferedShare>) -> Result<(), RegisterError> {
-        let _turn = self.writing.lock().await;
-        let changed = {
-            let book = self.book.read();
-            let taken = |share: ShareId| book.owners.get(&share).is_some_and(|owner| *owner != device);
-            offer::check(&shares, taken)?;
-            let before = book.machines.get(&device).map(|entry| &entry.offer[..]);
-            offer::difference(before.unwrap_or_default(), &shares)
-        };
-        if changed.is_empty() {
-            return Ok(());
+        loop {
+            let (done, mut taken) = oneshot::channel();
+            self.waiting.lock().push(Waiting { device, shares: shares.clone(), done });
+            let _turn = self.writing.lock().await;
+            // Whoever had the turn before may have taken it already.
+            if taken.try_recv() == Err(TryRecvError::Empty) {
+                let waiting = std::mem::take(&mut *self.waiting.lock());
+                self.take_offers(waiting).await?;
+            }
+            // Without an answer whoever took it was broken off, or failed: then it is tried here.
+            if let Ok(answer) = taken.try_recv() {
+                return Ok(answer?);
+            }
         }
-        self.store.offer_remote_shares(device, &shares, to_ms(self.clock.wall())).await?;
-        let mut book = self.book.write();
-        book.owners.extend(shares.iter().map(|share| (share.id, device)));
-        book.machines.entry(device).or_default().offer = shares.into();
-        drop(book);
-        changed.into_iter().for_each(|share| self.tell(Happening::ShareChanged { device, share }));
+    }
+
+    /// Called with the turn. An answer means that the offer is kept, or why it is not taken.
+    async fn take_offers(&self, waiting: Vec<Waiting>) -> Result<(), StoreError> {
+        let good = self.good_of(waiting);
+        let changed: Vec<_> = {
+            let book = self.book.read();
+            let changed = |one: &&Waiting| book.offer_of(one.device) != &one.shares[..];
+            good.iter().filter(changed).map(|one| (one.device, &one.shares[..])).collect()
+        };
+        if !changed.is_empty() {
+            self.store.offer_remote_shares(&changed, to_ms(self.clock.wall())).await?;
+        }
+        for Waiting { device, shares, done } in good {
+            let changed = {
+                let mut book = self.book.write();
+                let changed = offer::difference(book.offer_of(device), &shares);
+                book.owners.extend(shares.iter().map(|share| (share.id, device)));
+                book.machines.entry(device).or_default().offer = shares.into();
+                changed
+            };
+            changed.into_iter().for_each(|share| self.tell(Happening::ShareChanged { device, share }));
+            // Whoever waited may be gone.
+            let _ = done.send(Ok(()));
+        }
         Ok(())
     }
 
-    async fn take_addresses(&self, device: DeviceId, addresses: Addresses) -> Result<(), StoreError> {
-        let _turn = self.writing.lock().await;
-        if self.presence(device).addresses == addresses {
-            return Ok(());
+    /// Those that can be taken; the others are told why not. Of two that name the same share the first has it.
+    fn good_of(&self, waiting: Vec<Waiting>) -> Vec<Waiting> {
+        let book = self.book.read();
+        let mut named: HashMap<ShareId, DeviceId> = HashMap::new();
+        let mut good = Vec::new();
+        for one in waiting {
+            let owner = |share: ShareId| book.owners.get(&share).or_else(|| named.get(&share));
+            match offer::check(&one.shares, |share| owner(share).is_some_and(|owner| *owner != one.device)) {
+                Ok(()) => {
+                    named.extend(one.shares.iter().map(|share| (share.id, one.device)));
+                    good.push(one);
+                }
+                // Whoever waited may be gone.
+                Err(bad) => drop(one.done.send(Err(bad))),
+            }
         }
-        self.store.save_addresses(device, &addresses).await?;
-        self.book.write().machines.entry(device).or_default().row.addresses = addresses;
+        good
+    }
+
+    /// Where a machine is now. Written down in a while with others': it says so itself whenever it comes.
+    fn take_addresses(&self, device: DeviceId, addresses: Addresses) {
+        let mut book = self.book.write();
+        let entry = book.machines.entry(device).or_default();
+        if entry.row.addresses == addresses {
+            return;
+        }
+        entry.row.addresses = addresses;
+        book.unsaved.insert(device);
+        drop(book);
         self.moves.send_modify(|count| *count += 1);
-        Ok(())
     }
 
     async fn offline(&self, gone: &[(DeviceId, i64)]) {
@@ -346,6 +410,20 @@ impl Registry {
             self.tell(Happening::DeviceOffline { device: *device });
         }
         self.save_seen(gone).await;
+    }
+
+    async fn save_addresses(&self) {
+        let moved: Vec<_> = {
+            let mut book = self.book.write();
+            let unsaved = std::mem::take(&mut book.unsaved).into_iter();
+            let known = |id| Some((id, book.machines.get(&id)?.row.addresses.clone()));
+            unsaved.filter_map(known).collect()
+        };
+        for some in moved.chunks(SAVE_AT_ONCE) {
+            if let Err(error) = self.store.save_addresses(some).await {
+                tracing::warn!(%error, "cannot write down where machines are");
+            }
+        }
     }
 
     async fn save_seen(&self, seen: &[(DeviceId, i64)]) {

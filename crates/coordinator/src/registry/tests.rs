@@ -125,6 +125,7 @@ async fn what_is_offered_is_kept_and_a_share_stays_its_machines() {
     let (films, music) = (share("Films"), share("Music"));
     let link = world.register(1, &[films.clone(), music.clone()]).await;
     world.registry.offered(&link, vec![music.clone()]).await.unwrap();
+    world.registry.sweep().await;
     let world = world.restart().await;
     let known = world.registry.presence(machine(1));
     assert_eq!(&known.offer[..], std::slice::from_ref(&music));
@@ -138,6 +139,25 @@ async fn what_is_offered_is_kept_and_a_share_stays_its_machines() {
         let rows = world.store.remote_shares().await.unwrap();
         assert!(rows.iter().any(|row| row.id == stolen.id && row.device == machine(1)));
     }
+}
+
+#[tokio::test]
+async fn of_machines_that_come_at_once_the_first_has_a_share_and_all_others_theirs() {
+    let world = World::new().await;
+    let (films, music) = (share("Films"), share("Music"));
+    let (one, two) = (std::slice::from_ref(&films), [films.clone(), music.clone()]);
+    let turn = world.registry.writing.lock().await;
+    let (first, second, again, ()) = tokio::join!(
+        world.try_register(1, one),
+        world.try_register(2, &two),
+        world.try_register(2, &two[1..]),
+        async { drop(turn) }
+    );
+    assert!(first.is_ok() && again.is_ok());
+    assert!(matches!(second, Err(RegisterError::Offer(BadOffer::Taken))));
+    let world = world.restart().await;
+    let owner = |id| world.registry.share(id).map(|(device, _)| device);
+    assert_eq!((owner(films.id), owner(music.id)), (Some(machine(1)), Some(machine(2))));
 }
 
 #[tokio::test]

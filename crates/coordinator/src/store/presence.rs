@@ -27,18 +27,17 @@ impl Store {
         rows.into_iter().map(|row| parse(row).ok_or(StoreError::Row("device"))).collect()
     }
 
-    /// Where a machine is.
-    pub(crate) async fn save_addresses(
-        &self,
-        device: DeviceId,
-        addresses: &Addresses,
-    ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE devices SET addresses = $1 WHERE id = $2")
-            .bind(serde_json::to_string(addresses).unwrap_or_default())
-            .bind(device.to_string())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    /// Where machines are.
+    pub(crate) async fn save_addresses(&self, all: &[(DeviceId, Addresses)]) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for (device, addresses) in all {
+            sqlx::query("UPDATE devices SET addresses = $1 WHERE id = $2")
+                .bind(serde_json::to_string(addresses).unwrap_or_default())
+                .bind(device.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// When machines were last heard.

@@ -2,6 +2,7 @@
 
 use proto::wire::link::OfferedShare;
 use proto::{DeviceId, ShareId};
+use sqlx::SqliteConnection;
 
 use super::{Store, StoreError};
 
@@ -14,6 +15,34 @@ pub(crate) struct RemoteShareRow {
     pub(crate) read_only: bool,
     /// True while its device does not offer it.
     pub(crate) withdrawn: bool,
+}
+
+async fn put_offer(
+    db: &mut SqliteConnection,
+    device: DeviceId,
+    offered: &[OfferedShare],
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE remote_shares SET withdrawn_ms = $1 WHERE device = $2 AND withdrawn_ms IS NULL")
+        .bind(now_ms)
+        .bind(device.to_string())
+        .execute(&mut *db)
+        .await?;
+    for share in offered {
+        sqlx::query(
+            "INSERT INTO remote_shares (id, device, name, read_only, created_ms) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, read_only = excluded.read_only,
+                 withdrawn_ms = NULL WHERE remote_shares.device = excluded.device",
+        )
+        .bind(share.id.to_string())
+        .bind(device.to_string())
+        .bind(&share.name)
+        .bind(i64::from(share.read_only))
+        .bind(now_ms)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
 }
 
 impl Store {
@@ -36,33 +65,16 @@ impl Store {
             .collect()
     }
 
-    /// Keeps all that a machine offers now: what is not among it is withdrawn. A share of another machine stays that
+    /// Keeps all that machines offer now: what is not among it is withdrawn. A share of another machine stays that
     /// machine's, whoever names it.
     pub(crate) async fn offer_remote_shares(
         &self,
-        device: DeviceId,
-        offered: &[OfferedShare],
+        offers: &[(DeviceId, &[OfferedShare])],
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("UPDATE remote_shares SET withdrawn_ms = $1 WHERE device = $2 AND withdrawn_ms IS NULL")
-            .bind(now_ms)
-            .bind(device.to_string())
-            .execute(&mut *tx)
-            .await?;
-        for share in offered {
-            sqlx::query(
-                "INSERT INTO remote_shares (id, device, name, read_only, created_ms) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (id) DO UPDATE SET name = excluded.name, read_only = excluded.read_only,
-                     withdrawn_ms = NULL WHERE remote_shares.device = excluded.device",
-            )
-            .bind(share.id.to_string())
-            .bind(device.to_string())
-            .bind(&share.name)
-            .bind(i64::from(share.read_only))
-            .bind(now_ms)
-            .execute(&mut *tx)
-            .await?;
+        for (device, offered) in offers {
+            put_offer(&mut tx, *device, offered, now_ms).await?;
         }
         Ok(tx.commit().await?)
     }
