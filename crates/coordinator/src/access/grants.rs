@@ -160,6 +160,26 @@ pub(crate) struct Rights {
     changing: tokio::sync::Mutex<()>,
 }
 
+/// Rights on their way to the store. Nothing else changes meanwhile.
+pub(crate) struct Giving<'a> {
+    rights: &'a Rights,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+    rows: Vec<GrantRow>,
+}
+
+impl Giving<'_> {
+    /// What is to be written.
+    pub(crate) fn rows(&self) -> &[GrantRow] {
+        &self.rows
+    }
+
+    /// It is written, and counts.
+    pub(crate) fn given(self) {
+        let mut known = self.rights.known.write();
+        self.rows.into_iter().for_each(|grant| known.put(grant));
+    }
+}
+
 impl Rights {
     pub(crate) async fn open(store: Store) -> Result<Self, StoreError> {
         let mut known = Known::default();
@@ -210,23 +230,37 @@ impl Rights {
         by: PrincipalId,
         now_ms: i64,
     ) -> Result<GrantRow, ChangeError> {
-        let _turn = self.changing.lock().await;
-        let grant = {
-            let known = self.known.read();
-            let same = known.same(wanted);
-            if same.is_none() && known.count() >= MAX_GRANTS {
-                return Err(ChangeError::TooMany);
-            }
-            if let Subject::Room(room) = wanted.subject
-                && !known.rooms.contains_key(&room)
-            {
-                return Err(ChangeError::Unknown);
-            }
-            row(wanted, same, by, now_ms)
-        };
+        let giving = self.begin_giving(&[*wanted], by, now_ms).await?;
+        let grant = giving.rows.first().cloned().ok_or(ChangeError::Unknown)?;
         self.store.put_grant(&grant).await?;
-        self.known.write().put(grant.clone());
+        giving.given();
         Ok(grant)
+    }
+
+    /// Rights that somebody else writes to the store, together with what brings them. Each puts itself in place of the
+    /// one that the subject has on the share.
+    pub(crate) async fn begin_giving(
+        &self,
+        wanted: &[Wanted],
+        by: PrincipalId,
+        now_ms: i64,
+    ) -> Result<Giving<'_>, ChangeError> {
+        let turn = self.changing.lock().await;
+        let known = self.known.read();
+        let new = wanted.iter().filter(|wanted| known.same(wanted).is_none()).count();
+        if new > 0 && known.count() + new > MAX_GRANTS {
+            return Err(ChangeError::TooMany);
+        }
+        let no_such_room = |wanted: &Wanted| match wanted.subject {
+            Subject::Room(room) => !known.rooms.contains_key(&room),
+            Subject::Principal(_) | Subject::Everyone => false,
+        };
+        if wanted.iter().any(no_such_room) {
+            return Err(ChangeError::Unknown);
+        }
+        let rows = wanted.iter().map(|wanted| row(wanted, known.same(wanted), by, now_ms)).collect();
+        drop(known);
+        Ok(Giving { rights: self, _turn: turn, rows })
     }
 
     /// Ends a right; gives what it was.

@@ -22,7 +22,7 @@ use crate::audit::Entry;
 use crate::clock::{from_ms, to_ms};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::Visitor;
-use crate::identity::joining::JoinError;
+use crate::identity::joining::{Gifts, JoinError};
 use crate::settings::label;
 use crate::store::invites::InviteRow;
 
@@ -94,20 +94,18 @@ fn check_grants(rooms: &Rooms, caller: &Caller, grants: &[InviteGrant]) -> Resul
     if grants.iter().all(manages) { Ok(()) } else { Err(Refusal::not_found("There is no such share.")) }
 }
 
-/// Gives a newcomer what their invitation carries, on shares that are still there. What has ended meanwhile is not given.
-pub(crate) async fn give(rooms: &Rooms, person: PrincipalId, grants: &[InviteGrant]) -> Result<(), Refusal> {
-    let (Some(owner), now_ms) = (rooms.identity.owner_id(), to_ms(rooms.clock.wall())) else { return Ok(()) };
-    for grant in grants {
-        let InviteGrant { share, permissions, .. } = *grant;
-        let expires_ms = grant.expires_at.map(to_ms);
-        let lasts = expires_ms.is_none_or(|expires| now_ms < expires);
-        if lasts && !permissions.is_empty() && rooms.share(share).is_some() {
-            let wanted = Wanted { share, subject: Subject::Principal(person), permissions, expires_ms };
-            rooms.rights.put(&wanted, owner, now_ms).await?;
-        }
-    }
-    rooms.rights_moved();
-    Ok(())
+/// What an invitation still gives to somebody, on shares that are still there. What has ended meanwhile is not given.
+pub(crate) fn carried_by(rooms: &Rooms, person: PrincipalId, grants: &[InviteGrant]) -> Vec<Wanted> {
+    let now_ms = to_ms(rooms.clock.wall());
+    let wanted = grants.iter().map(|grant| Wanted {
+        share: grant.share,
+        subject: Subject::Principal(person),
+        permissions: grant.permissions,
+        expires_ms: grant.expires_at.map(to_ms),
+    });
+    let lasts = |wanted: &Wanted| wanted.expires_ms.is_none_or(|expires| now_ms < expires);
+    let good = |wanted: &Wanted| !wanted.permissions.is_empty() && rooms.share(wanted.share).is_some();
+    wanted.filter(|wanted| lasts(wanted) && good(wanted)).collect()
 }
 
 /// The invitations, without their secrets.
@@ -157,14 +155,16 @@ pub(crate) async fn take(
     if visitor.privacy == Privacy::Open && !rooms.settings.allow_open() {
         return Err(Refusal::not_private());
     }
-    let used = rooms.identity.use_invite(&visitor, &asked.invite).await;
+    let carried = |person, grants: &[InviteGrant]| carried_by(rooms, person, grants);
+    let gifts = Gifts { rights: &rooms.rights, wanted: &carried };
+    let used = rooms.identity.use_invite(&visitor, &asked.invite, &gifts).await;
     // A flood is turned away without a trace: else it would fill the log.
     if used.is_err() && !matches!(used, Err(JoinError::TooMany(_))) {
         rooms.audit.record(trail.refused(None, "invite.used", json!({}))).await;
     }
     let (admitted, grants) = used?;
     let person = admitted.session.principal;
-    give(rooms, person, &grants).await?;
+    rooms.rights_moved();
     let entry = trail.done(None, "invite.used", json!({"grants": grants}));
     rooms.audit.record_durably(Entry { actor: Some(person), ..entry }).await;
     if let Some(before) = before.and_then(|caller| caller.session()) {

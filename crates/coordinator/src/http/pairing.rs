@@ -11,13 +11,14 @@ use proto::api::pairing::{
     Claim, ClaimPairing, ConfirmPairing, CoordinatorKeys, PairingCode, PairingStarted, StartPairing,
     WaitingMachine, WaitingMachines,
 };
+use proto::api::people::InviteGrant;
 use proto::wire::link::Revoked;
 use proto::{ApiError, DeviceId, ErrorCode, base64url, words};
 use serde_json::json;
 
 use super::caller::OwnerCaller;
 use super::error::{Refusal, locked_codes};
-use super::invites::give;
+use super::invites::carried_by;
 use super::json::JsonBody;
 use super::trail::Trail;
 use super::trust::private_urls;
@@ -25,7 +26,7 @@ use crate::audit::Entry;
 use crate::clock::from_ms;
 use crate::coordinator::{Coordinator, Rooms};
 use crate::identity::Visitor;
-use crate::identity::joining::{JoinError, Whose};
+use crate::identity::joining::{Gifts, JoinError, Whose};
 use crate::identity::pairing::{Asking, PairingError};
 use crate::settings::label;
 use crate::store::pairings::PairingRow;
@@ -207,13 +208,16 @@ pub(crate) async fn claim(
     JsonBody(asked): JsonBody<ClaimPairing>,
 ) -> Result<Json<Claim>, Refusal> {
     let rooms = coordinator.rooms();
-    let claimed = rooms.identity.claim_pairing(&visitor, &asked.pending_pairing_id, &asked.signature).await?;
+    let carried = |person, grants: &[InviteGrant]| carried_by(rooms, person, grants);
+    let gifts = Gifts { rights: &rooms.rights, wanted: &carried };
+    let claimed =
+        rooms.identity.claim_pairing(&visitor, &asked.pending_pairing_id, &asked.signature, &gifts).await?;
     let Some(joined) = claimed else { return Ok(Json(Claim::Waiting)) };
     if joined.changed_hands {
         rooms.has_ended(Revoked::Device { id: joined.device });
     }
     if joined.fresh {
-        give(rooms, joined.principal, &joined.grants).await?;
+        rooms.rights_moved();
         let entry = trail.done(None, "pairing.claimed", json!({"grants": joined.grants}));
         let (actor, device) = (Some(joined.principal), Some(joined.device));
         rooms.audit.record_durably(Entry { actor, device, ..entry }).await;
@@ -270,6 +274,7 @@ impl From<JoinError> for Refusal {
             ),
             JoinError::Locked(wait) => locked_codes(wait),
             JoinError::TooMany(seconds) => Self::too_many(seconds),
+            JoinError::Rights(error) => error.into(),
             JoinError::SignIn(error) => error.into(),
             JoinError::Store(error) => error.into(),
         }

@@ -9,6 +9,8 @@ use super::invites::InviteSecret;
 use super::lockout::{Source, Wait};
 use super::pairing::{Asking, For, PairingError, Standing};
 use super::{Identity, SignInError, SignedIn, Visitor};
+use crate::access::Rights;
+use crate::access::grants::{ChangeError, Wanted};
 use crate::clock::to_ms;
 use crate::store::StoreError;
 use crate::store::devices::DeviceRow;
@@ -31,6 +33,8 @@ pub(crate) enum JoinError {
     #[error("too many tries")]
     TooMany(u64),
     #[error(transparent)]
+    Rights(#[from] ChangeError),
+    #[error(transparent)]
     SignIn(#[from] SignInError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,11 +56,39 @@ pub(crate) struct Joined {
     pub(crate) fresh: bool,
     /// True if it was another person's until now.
     pub(crate) changed_hands: bool,
-    /// What the invitation carries, to be given by who knows the rights.
+    /// What the invitation carried.
     pub(crate) grants: Vec<InviteGrant>,
 }
 
+/// How the rights are given that an invitation carries: they are written together with whoever comes in by it.
+pub(crate) struct Gifts<'a> {
+    pub(crate) rights: &'a Rights,
+    /// Which of them are still to be given to this person.
+    pub(crate) wanted: &'a (dyn Fn(PrincipalId, &[InviteGrant]) -> Vec<Wanted> + Sync),
+}
+
 impl Identity {
+    /// Uses an invitation up for somebody, with the rights that it carries.
+    async fn come_in(
+        &self,
+        invite: &InviteRow,
+        gifts: &Gifts<'_>,
+        principal: PrincipalId,
+        newcomer: Option<PrincipalRow>,
+        machine: Option<&DeviceRow>,
+    ) -> Result<(), JoinError> {
+        let now_ms = to_ms(self.clock.wall());
+        let by = self.owner_id().ok_or(JoinError::NoSuchInvite)?;
+        let wanted = (gifts.wanted)(principal, &invite.grants);
+        let giving = gifts.rights.begin_giving(&wanted, by, now_ms).await?;
+        if !self.store.use_invite(invite.id, newcomer.as_ref(), machine, giving.rows(), now_ms).await? {
+            return Err(JoinError::NoSuchInvite);
+        }
+        giving.given();
+        newcomer.into_iter().for_each(|person| self.principals.learn(person));
+        Ok(())
+    }
+
     /// Lets an address begin a pairing, or says how long it waits.
     pub(crate) async fn start_pairing(
         &self,
@@ -123,6 +155,7 @@ impl Identity {
         visitor: &Visitor,
         id: &str,
         signature: &str,
+        gifts: &Gifts<'_>,
     ) -> Result<Option<Joined>, JoinError> {
         self.claim_throttle.knock(visitor.address, self.clock.steady_ms()).map_err(JoinError::TooMany)?;
         // Nobody ends a person between the look at them and the write.
@@ -148,11 +181,11 @@ impl Identity {
                 self.pairings.claim(&row, &machine).await?;
                 Ok(Some(self.let_in(machine, Vec::new())))
             }
-            Standing::Invited(row) => self.claim_by_invite(row).await.map(Some),
+            Standing::Invited(row) => self.claim_by_invite(row, gifts).await.map(Some),
         }
     }
 
-    async fn claim_by_invite(&self, row: PairingRow) -> Result<Joined, JoinError> {
+    async fn claim_by_invite(&self, row: PairingRow, gifts: &Gifts<'_>) -> Result<Joined, JoinError> {
         let invite = match row.invite {
             Some(id) => self.invites.by_id(id).await?.ok_or(JoinError::NoSuchInvite)?,
             None => return Err(JoinError::NoSuchInvite),
@@ -167,10 +200,7 @@ impl Identity {
         };
         let machine = self.machine_of(&row, principal, name);
         let now_ms = machine.paired_ms;
-        if !self.store.use_invite(invite.id, newcomer.as_ref(), Some(&machine), now_ms).await? {
-            return Err(JoinError::NoSuchInvite);
-        }
-        newcomer.into_iter().for_each(|person| self.principals.learn(person));
+        self.come_in(&invite, gifts, principal, newcomer, Some(&machine)).await?;
         let joined = self.let_in(machine, invite.grants);
         self.pairings.claimed_by_invite(&row, principal, now_ms).await?;
         Ok(joined)
@@ -202,6 +232,7 @@ impl Identity {
         &self,
         visitor: &Visitor,
         text: &str,
+        gifts: &Gifts<'_>,
     ) -> Result<(SignedIn, Vec<InviteGrant>), JoinError> {
         self.claim_throttle.knock(visitor.address, self.clock.steady_ms()).map_err(JoinError::TooMany)?;
         let _turn = self.changing.lock().await;
@@ -216,10 +247,7 @@ impl Identity {
         };
         let principal = invite.principal.or(newcomer.as_ref().map(|person| person.id));
         let principal = principal.ok_or(JoinError::NoSuchInvite)?;
-        if !self.store.use_invite(invite.id, newcomer.as_ref(), None, to_ms(self.clock.wall())).await? {
-            return Err(JoinError::NoSuchInvite);
-        }
-        newcomer.into_iter().for_each(|person| self.principals.learn(person));
+        self.come_in(&invite, gifts, principal, newcomer, None).await?;
         let admitted = self.admit_guest(principal, visitor).await?;
         Ok((admitted, invite.grants))
     }

@@ -3,6 +3,7 @@
 use proto::api::people::Subject;
 use proto::id::GrantId;
 use proto::{Permission, Permissions, PrincipalId, ShareId};
+use sqlx::SqliteConnection;
 
 use super::{Store, StoreError};
 
@@ -60,6 +61,28 @@ fn parse(row: Columns) -> Option<GrantRow> {
     })
 }
 
+/// Keeps a right, as part of what brings it.
+pub(super) async fn put_grant(db: &mut SqliteConnection, grant: &GrantRow) -> Result<(), StoreError> {
+    let (kind, subject) = spell(grant.subject);
+    sqlx::query(
+        "INSERT INTO grants (id, share, subject_kind, subject, permissions, expires_ms, granted_by, created_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (share, subject_kind, subject) DO UPDATE SET permissions = excluded.permissions,
+             expires_ms = excluded.expires_ms, granted_by = excluded.granted_by",
+    )
+    .bind(grant.id.to_string())
+    .bind(grant.share.to_string())
+    .bind(kind)
+    .bind(subject)
+    .bind(spell_permissions(grant.permissions))
+    .bind(grant.expires_ms)
+    .bind(grant.granted_by.to_string())
+    .bind(grant.created_ms)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 impl Store {
     /// All rights, oldest first.
     pub(crate) async fn grants(&self) -> Result<Vec<GrantRow>, StoreError> {
@@ -74,24 +97,8 @@ impl Store {
 
     /// Keeps a right: in place of the one of the same share and subject, if there is one.
     pub(crate) async fn put_grant(&self, grant: &GrantRow) -> Result<(), StoreError> {
-        let (kind, subject) = spell(grant.subject);
-        sqlx::query(
-            "INSERT INTO grants (id, share, subject_kind, subject, permissions, expires_ms, granted_by, created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (share, subject_kind, subject) DO UPDATE SET permissions = excluded.permissions,
-                 expires_ms = excluded.expires_ms, granted_by = excluded.granted_by",
-        )
-        .bind(grant.id.to_string())
-        .bind(grant.share.to_string())
-        .bind(kind)
-        .bind(subject)
-        .bind(spell_permissions(grant.permissions))
-        .bind(grant.expires_ms)
-        .bind(grant.granted_by.to_string())
-        .bind(grant.created_ms)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        let mut db = self.pool.acquire().await?;
+        put_grant(&mut db, grant).await
     }
 
     pub(crate) async fn delete_grant(&self, id: GrantId) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use proto::api::people::InviteGrant;
 use proto::id::InviteId;
 
 use super::devices::{DeviceRow, put_device};
+use super::grants::{GrantRow, put_grant};
 use super::principals::{PrincipalRow, insert_principal};
 use super::{Store, StoreError};
 
@@ -82,13 +83,14 @@ impl Store {
         Ok(())
     }
 
-    /// Uses an invitation up: the newcomer and their machine come with it, all or nothing. False if it was used or over
-    /// meanwhile.
+    /// Uses an invitation up: the newcomer, their machine and the rights come with it, all or nothing. False if it was
+    /// used or over meanwhile.
     pub(crate) async fn use_invite(
         &self,
         id: InviteId,
         newcomer: Option<&PrincipalRow>,
         machine: Option<&DeviceRow>,
+        grants: &[GrantRow],
         now_ms: i64,
     ) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -109,6 +111,9 @@ impl Store {
         if let Some(machine) = machine {
             put_device(&mut tx, machine).await?;
         }
+        for grant in grants {
+            put_grant(&mut tx, grant).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -124,5 +129,57 @@ impl Store {
     pub(crate) async fn forget_invites(&self, before_ms: i64) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM invites WHERE expires_ms < $1").bind(before_ms).execute(&self.pool).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::api::people::Subject;
+    use proto::id::GrantId;
+    use proto::{Permissions, ShareId};
+
+    #[tokio::test]
+    async fn an_invitation_brings_person_and_rights_together_and_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let invite = InviteRow {
+            id: InviteId::generate(),
+            name: "Grace".into(),
+            principal: None,
+            grants: Vec::new(),
+            created_ms: 1,
+            expires_ms: 9,
+            used_ms: None,
+        };
+        store.insert_invite(&invite, &[7; 32]).await.unwrap();
+        let person = || PrincipalRow {
+            id: PrincipalId::generate(),
+            display_name: "Grace".into(),
+            created_ms: 2,
+            revoked_ms: None,
+        };
+        let right = |person: &PrincipalRow| GrantRow {
+            id: GrantId::generate(),
+            share: ShareId::generate(),
+            subject: Subject::Principal(person.id),
+            permissions: Permissions::for_everyone(),
+            expires_ms: None,
+            granted_by: person.id,
+            created_ms: 2,
+        };
+        let (grace, rival) = (person(), person());
+        let (hers, theirs) = (right(&grace), right(&rival));
+        // A person whom the tables know already: nothing of it stays.
+        store.add_person_for_test(grace.id).await;
+        assert!(store.use_invite(invite.id, Some(&grace), None, &[hers], 2).await.is_err());
+        assert!(store.grants().await.unwrap().is_empty());
+        assert!(
+            store.use_invite(invite.id, Some(&rival), None, std::slice::from_ref(&theirs), 2).await.unwrap()
+        );
+        assert_eq!(store.grants().await.unwrap(), std::slice::from_ref(&theirs));
+        let late = person();
+        assert!(!store.use_invite(invite.id, Some(&late), None, &[right(&late)], 3).await.unwrap());
+        assert_eq!(store.grants().await.unwrap(), [theirs]);
     }
 }

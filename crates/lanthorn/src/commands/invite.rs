@@ -31,7 +31,7 @@ pub struct Invite {
     /// How long the invitation is good: 1m to 30d.
     #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = subjects::lifetime)]
     lasting: Duration,
-    /// Pair a machine of this person, in place of letting in somebody new.
+    /// Let this person in again, or pair a machine of theirs, in place of letting in somebody new.
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
     #[command(flatten)]

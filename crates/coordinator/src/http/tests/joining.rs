@@ -401,6 +401,26 @@ async fn what_an_invitation_says_is_checked() {
     );
 }
 
+#[tokio::test]
+async fn a_guest_whose_session_ended_comes_back_as_the_same_person() {
+    let (world, mut owner) = World::set_up().await;
+    let share = owner.get(&world, "/api/v1/catalog/shares").await.body["shares"][0]["id"].clone();
+    let carried = json!({"grants": [{"share": share, "permissions": ["read"]}]});
+    let made = invite(&mut owner, &world, carried).await;
+    let mut before = private(30);
+    let me = take(&mut before, &world, str_of(&made, "text")).await.body;
+    assert_eq!(before.post(&world, "/api/v1/auth/logout", json!({})).await.status, StatusCode::NO_CONTENT);
+    let again = invite(&mut owner, &world, json!({"principal": me["principal"]})).await;
+    let mut back = private(31);
+    let now = take(&mut back, &world, str_of(&again, "text")).await.body;
+    assert_eq!(now["principal"], me["principal"]);
+    let seen = back.get(&world, "/api/v1/catalog/shares").await.body;
+    assert_eq!(seen["shares"][0]["id"], share, "what was given before");
+    let world = world.restart().await;
+    let seen = back.get(&world, "/api/v1/catalog/shares").await.body;
+    assert_eq!(seen["shares"][0]["id"], share, "also after a restart");
+}
+
 /// A guest's browser and machine, both signed in.
 pub(super) async fn guest(world: &World, owner: &mut Browser) -> (Browser, Browser) {
     let made = invite(owner, world, json!({})).await;
