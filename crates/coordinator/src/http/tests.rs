@@ -1,6 +1,7 @@
 //! The doors tried from outside: real database, real hashes, a clock that goes when told, no sockets.
 
 mod across;
+mod ears;
 mod ending;
 mod joining;
 mod links;

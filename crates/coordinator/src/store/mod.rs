@@ -22,6 +22,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -43,7 +44,12 @@ pub enum StoreError {
     Sql(#[from] sqlx::Error),
     /// The tables could not be brought up to date.
     #[error("the database cannot be brought up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] MigrateError),
+    /// A later version of this program has been here.
+    #[error(
+        "the database is of a newer Lanthorn; run that version again, or restore a backup from before it"
+    )]
+    Newer,
     /// The file could not be made private.
     #[error("cannot make the database file")]
     File(#[from] io::Error),
@@ -59,6 +65,15 @@ pub enum StoreError {
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: SqlitePool,
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) => Self::Newer,
+            error => Self::Migrate(error),
+        }
+    }
 }
 
 impl Store {
@@ -98,5 +113,23 @@ fn make_private_file(path: &Path) -> Result<(), StoreError> {
         Ok(_) => Ok(keyfile::sync_folder_of(path)?),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(keyfile::check_private(path)?),
         Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_refused_and_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     VALUES (9999, 'of a later version', TRUE, x'00', 1)";
+        sqlx::query(later).execute(&store.pool).await.unwrap();
+        store.close().await;
+        let refused = Store::open(dir.path()).await.err().unwrap();
+        assert!(matches!(refused, StoreError::Newer), "{refused:?}");
+        assert!(refused.to_string().contains("newer Lanthorn"), "{refused}");
     }
 }

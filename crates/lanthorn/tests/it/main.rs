@@ -16,6 +16,7 @@ mod files;
 mod first_run;
 mod hosts;
 mod ports;
+mod promises;
 mod rig;
 mod roles;
 mod streams;
