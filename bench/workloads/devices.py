@@ -64,7 +64,7 @@ def run(bench: Bench) -> list[Table]:
         come.row("for the first time").add(machines.wait_for("all") - begun,
                                            CPU_s=lanthorn.process.cpu_seconds() - cpu)  # fmt: skip
         steady, answers = rest(bench, lanthorn, count)
-        for _ in range(1 if bench.quick else 3):
+        for _ in range(min(bench.rounds, 3)):
             come_back(come, lanthorn, machines)
     come.notes.append("After SIGKILL, from the start of the new process; machines wait 0.5 to 4 s between tries. "
                       "Both sides of 5,000 TLS handshakes share the machine's processors.")  # fmt: skip
@@ -99,7 +99,7 @@ def rest(bench: Bench, lanthorn: Lanthorn, count: int) -> tuple[Table, Table]:
         raise RuntimeError("not all machines are online")
     steady = Table(f"{count} machines beat every 20 s", "% of one core", "RSS at most 400 MiB, CPU at most 25 %",
                    less_is_better=True)  # fmt: skip
-    seconds = 20 if bench.quick else 60
+    seconds = 10 if bench.quick else 40
     cpu = lanthorn.process.cpu_seconds()
     time.sleep(seconds)
     steady.row("lanthorn").add(100 * (lanthorn.process.cpu_seconds() - cpu) / seconds,
@@ -109,7 +109,7 @@ def rest(bench: Bench, lanthorn: Lanthorn, count: int) -> tuple[Table, Table]:
     client = lanthorn.client()
     answers = Table("The catalog meanwhile", "ms, p99", "at most 50 ms", less_is_better=True, ours="devices")
     for name, path in ANSWERS.items():
-        times = sorted(client.good(path).total_ms for _ in range(40 if bench.quick else 400))
+        times = sorted(client.good(path).total_ms for _ in range(40 if bench.quick else 200))
         answers.row(name).add(times[len(times) * 99 // 100], median=times[len(times) // 2],
                               MiB=len(client.good(path).body) / (1 << 20),
                               MiB_resident_after=lanthorn.process.rss_bytes() / (1 << 20))  # fmt: skip

@@ -90,7 +90,7 @@ pub(crate) async fn open(
     AskedAs(asked_as): AskedAs,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refusal> {
-    let place = coordinator.rooms().greetings.enter(canonical(connection.remote.ip()))?;
+    let place = coordinator.rooms().greetings.enter(canonical(connection.remote.ip())).await?;
     let upgrade = upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)

@@ -31,7 +31,7 @@ pub(crate) async fn open(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refusal> {
-    let place = coordinator.rooms().greetings.enter(canonical(connection.remote.ip()))?;
+    let place = coordinator.rooms().greetings.enter(canonical(connection.remote.ip())).await?;
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(MAX_MESSAGE_BYTES)
