@@ -91,11 +91,11 @@ describe('times', () => {
 });
 
 it.each([
-  [10_000, '0m', '0min'],
+  [10_000, 'now', 'maintenant'],
   [5 * 60_000, '5m', '5min'],
   [190 * 60_000, '3h', '3h'],
   [50 * 3_600_000, '2d', '2j'],
-  [-5_000, '0m', '0min'],
+  [-5_000, 'now', 'maintenant'],
 ])('%d ms ago is %s, %s', (age, en, fr) => {
   const now = new Date('2026-11-21T10:00:00Z');
   const moment = new Date(now.getTime() - age);

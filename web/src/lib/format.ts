@@ -69,9 +69,10 @@ export function formatMoment(moment: Date, language: Language): string {
   return kept(`moment ${language}`, make).format(moment);
 }
 
-/** How long ago a moment was, as short as can be: `3h`. */
+/** How long ago a moment was, as short as can be: `now`, `3h`. */
 export function formatAge(moment: Date, now: Date, language: Language): string {
   const age = Math.max(0, now.getTime() - moment.getTime());
+  if (age < MINUTE) return relative(language, 0, 'second');
   const [unit, length] =
     age < HOUR
       ? (['minute', MINUTE] as const)

@@ -12,7 +12,7 @@ import type {
 import type { EntrySource } from './entries';
 
 /** What one search may bring to the screen; whoever needs more adds a word. */
-export const MOST_RESULTS = 2_000;
+const MOST_RESULTS = 2_000;
 /** What one share may bring: alone, and among others, of which none shall keep the rest out. */
 const MOST_ALONE = 1_000;
 const MOST_AMONG_OTHERS = 200;
@@ -48,6 +48,11 @@ export class Search implements EntrySource {
 
   get total(): number {
     return this.#found.length;
+  }
+
+  /** True if as much was found as there is room for. */
+  get isFull(): boolean {
+    return this.total >= MOST_RESULTS;
   }
 
   at(index: number): FoundEntry | undefined {

@@ -153,6 +153,7 @@ export const en = {
     busy: 'Searching…',
     found: (count: number, shown: string) => `${shown} ${plural(count, 'result', 'results')}`,
     foundMore: (shown: string, all: string) => `${shown} of ${all} results: add a word to narrow it`,
+    first: (shown: string) => `The first ${shown} results: add a word to narrow it`,
     incomplete: 'A share is still being read: there may be more.',
     none: 'Nothing found',
     noneText: 'Try fewer letters, another word, or look everywhere.',

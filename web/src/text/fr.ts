@@ -151,6 +151,7 @@ export const fr: Words = {
     busy: 'Recherche…',
     found: (count, shown) => `${shown} ${count < 2 ? 'résultat' : 'résultats'}`,
     foundMore: (shown, all) => `${shown} résultats sur ${all} : ajoutez un mot pour préciser`,
+    first: (shown) => `Les ${shown} premiers résultats : ajoutez un mot pour préciser`,
     incomplete: 'Un partage est encore en cours de lecture : il peut y en avoir d’autres.',
     none: 'Rien trouvé',
     noneText: 'Essayez moins de lettres, un autre mot, ou cherchez partout.',
