@@ -33,7 +33,7 @@ it('an action without words of ours keeps its own', () => {
 
 it('the machine itself is called so', () => {
   const words = ['127.0.0.1', '::1', '192.168.1.20', '::12'].map((address) => addressWords(address, en));
-  expect(words).toEqual(['from this machine', 'from this machine', 'from 192.168.1.20', 'from ::12']);
+  expect(words).toEqual(['on this machine', 'on this machine', 'from 192.168.1.20', 'from ::12']);
 });
 
 it.each([

@@ -9,8 +9,13 @@ export function wayWords(path: DevicePath | undefined, { devices }: Words, langu
   if (!path || path.lane === 'local') return '';
   const trip = path.round_trip_ms;
   if (trip === undefined || trip === null) return devices.path[path.lane];
-  const shown = trip < 10 ? Math.round(trip * 10) / 10 : Math.round(trip);
-  return `${devices.path[path.lane]} · ${devices.roundTrip(formatCount(shown, language))}`;
+  return `${devices.path[path.lane]} · ${devices.roundTrip(tripWords(trip, language))}`;
+}
+
+/** As exact as it matters: nothing takes no time at all. */
+function tripWords(ms: number, language: Language): string {
+  if (ms < 0.05) return `< ${formatCount(0.1, language)}`;
+  return formatCount(ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms), language);
 }
 
 /** True for a way that a better one would replace. */

@@ -773,7 +773,7 @@ export const en = {
     detail: 'All of it',
     entry: (seq: number) => `Entry ${seq}`,
     from: (address: string) => `from ${address}`,
-    fromHere: 'from this machine',
+    fromHere: 'on this machine',
     request: 'Request',
     actions: {
       'pairing.begun': 'A machine asked to join',

@@ -791,7 +791,7 @@ export const fr: Words = {
     detail: 'Tout voir',
     entry: (seq) => `Entrée ${seq}`,
     from: (address) => `depuis ${address}`,
-    fromHere: 'depuis cette machine',
+    fromHere: 'sur cette machine',
     request: 'Requête',
     actions: {
       'pairing.begun': 'Une machine a demandé à entrer',
