@@ -108,7 +108,18 @@ impl Agent {
     /// Something has ended before its time: its tickets count no more, and what is served for it breaks off.
     pub fn end(&self, ended: &Ended) {
         self.tickets.end(ended);
-        self.running.end(ended);
+        self.running.end(|ticket| ended.concerns(ticket));
+    }
+
+    /// Honours these keys from now on. What is served of a share that its coordinator is not offered any more breaks off.
+    pub fn honour(&self, keys: KeyRing) {
+        self.tickets.honour(keys);
+        self.running.end(|ticket| self.tickets.is_over(ticket));
+    }
+
+    /// Breaks off what these keys allowed: their coordinator was left.
+    pub fn forget(&self, issuers: &[String]) {
+        self.running.end(|ticket| issuers.iter().any(|issuer| issuer == ticket.issuer()));
     }
 
     /// Offers a folder. A share of the same id is replaced.

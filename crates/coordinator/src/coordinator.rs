@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use peer::Endpoint;
 use peer::relay::Relay;
+use proto::api::devices::JoinedCoordinator;
 use proto::api::settings::Settings;
 use proto::ticket::{PublicKey, SigningKey};
 use proto::wire::link::Revoked;
@@ -26,6 +27,7 @@ use crate::guests;
 use crate::http::Greetings;
 use crate::identity::session::IdleRule;
 use crate::identity::{Identity, OwnMachine};
+use crate::joined::{self, Joined};
 use crate::keyfile::{self, KeyFileError};
 use crate::moved::{self, LastTold};
 use crate::registry::Registry;
@@ -102,6 +104,8 @@ pub(crate) struct Rooms {
     pub(crate) gateway: Gateway,
     /// The other machines, as they are now.
     pub(crate) registry: Registry,
+    /// The coordinators that this machine has joined itself, for its owner.
+    pub(crate) joined: Joined,
     pub(crate) greetings: Greetings,
     /// Passes on what machines say to each other while they have no direct way.
     pub(crate) relay: Relay,
@@ -156,6 +160,7 @@ impl Coordinator {
             told: LastTold::default(),
             gateway: Gateway::new(config.device),
             registry: Registry::open(store.clone(), Arc::clone(&clock), config.device).await?,
+            joined: Joined::default(),
             greetings: Greetings::default(),
             relay: Relay::default(),
             authority: opened.authority,
@@ -201,6 +206,13 @@ impl Coordinator {
             };
             self.rooms.gateway.set_relay(format!("https://{address}/"), self.rooms.registry.addresses());
         }
+    }
+
+    /// How this machine's links to the coordinators that it has joined stand, now and whenever that changes.
+    pub fn set_joined(&self, joined: watch::Receiver<Vec<JoinedCoordinator>>) {
+        self.rooms.joined.set(joined.clone());
+        let telling = tokio::spawn(joined::tell(Arc::downgrade(&self.rooms), joined));
+        self.rooms.tasks.lock().push(telling.abort_handle());
     }
 
     /// The TLS side of the port. The certificate changes with the machine's addresses by itself.

@@ -15,11 +15,8 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{self, Client as Pool};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use proto::{ApiError, ErrorCode};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,6 +25,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::Role;
+use crate::trusted::{Trusted, wrong_certificate};
 
 /// How long the connection and its handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,17 +86,6 @@ impl Address {
     }
 }
 
-/// What has to stand behind a coordinator's certificate.
-#[derive(Clone, Debug)]
-pub enum Trusted<'a> {
-    /// Nothing yet: people compare words before anything that is said counts.
-    AnyoneYet,
-    /// This authority (PEM).
-    Authority(&'a str),
-    /// This very certificate, the first of a chain (PEM), whatever name it is for.
-    Certificate(&'a str),
-}
-
 /// Connects to one coordinator.
 #[derive(Clone)]
 pub struct Connector {
@@ -108,33 +95,13 @@ pub struct Connector {
 
 impl Connector {
     /// Connections to this address, which has to prove itself so.
-    pub fn new(address: Address, trusted: &Trusted<'_>) -> Result<Self> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?;
-        let mut config = match trusted {
-            Trusted::AnyoneYet => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Only { provider, only: None }))
-                .with_no_client_auth(),
-            Trusted::Certificate(pem) => {
-                let first = CertificateDer::pem_slice_iter(pem.as_bytes()).next();
-                let only = first.context("there is no certificate")??;
-                builder
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(Only { provider, only: Some(only) }))
-                    .with_no_client_auth()
-            }
-            Trusted::Authority(pem) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                    roots.add(certificate.context("the coordinator's authority is no certificate")?)?;
-                }
-                builder.with_root_certificates(roots).with_no_client_auth()
-            }
-        };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { address, tls: TlsConnector::from(Arc::new(config)) })
+    pub fn new(address: Address, trusted: Trusted<'_>) -> Result<Self> {
+        Ok(Self::with(address, Arc::new(trusted.config()?)))
+    }
+
+    /// The same with TLS that was made before.
+    pub fn with(address: Address, tls: Arc<ClientConfig>) -> Self {
+        Self { address, tls: TlsConnector::from(tls) }
     }
 
     /// Where it connects to.
@@ -170,16 +137,30 @@ impl std::error::Error for Refused {}
 pub struct Unreachable {
     authority: String,
     why: String,
+    /// Somebody else answers. They were told nothing.
+    pub another: bool,
 }
 
 impl Unreachable {
     /// The next step.
-    pub const HINT: &str = "See that Lanthorn runs there and that this machine is on its network.";
+    pub fn hint(&self) -> &'static str {
+        if self.another {
+            "Nothing was told to who answers there. Ask at that machine itself for its address or a new invitation."
+        } else {
+            "See that Lanthorn runs there and that this machine is on its network."
+        }
+    }
+
+    /// The code whose exit code a command ends with.
+    pub fn code(&self) -> ErrorCode {
+        if self.another { ErrorCode::WrongSignature } else { ErrorCode::DeviceUnreachable }
+    }
 }
 
 impl std::fmt::Display for Unreachable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} cannot be reached: {}", self.authority, self.why)
+        let what = if self.another { "is not the one that was meant" } else { "cannot be reached" };
+        write!(f, "{} {what}: {}", self.authority, self.why)
     }
 }
 
@@ -240,7 +221,7 @@ impl Client {
             Ok(body.to_bytes())
         };
         let answered: Result<Result<Bytes>, _> = tokio::time::timeout(ANSWER_TIMEOUT, whole).await;
-        let body = answered.map_err(|_| self.unreachable("it does not answer".into()))??;
+        let body = answered.map_err(|_| self.unreachable("it does not answer".into(), false))??;
         serde_json::from_slice(&body).context("what answers is no coordinator of this version")
     }
 
@@ -257,22 +238,24 @@ impl Client {
         if let Some(token) = &self.token {
             headers.insert(http::header::AUTHORIZATION, token.clone());
         }
-        let answer = self.pool.request(request).await.map_err(|error| self.unreachable(why(&error)))?;
+        let answer = self.pool.request(request).await.map_err(|error| self.failed(&error))?;
         if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer).await) }
     }
 
-    fn unreachable(&self, why: String) -> anyhow::Error {
-        Unreachable { authority: self.address.authority(), why }.into()
+    fn unreachable(&self, why: String, another: bool) -> anyhow::Error {
+        Unreachable { authority: self.address.authority(), why, another }.into()
     }
-}
 
-/// What is at the bottom of it, for people.
-fn why(error: &legacy::Error) -> String {
-    let mut root: &dyn std::error::Error = error;
-    while let Some(cause) = root.source() {
-        root = cause;
+    fn failed(&self, error: &legacy::Error) -> anyhow::Error {
+        let mut root: &dyn std::error::Error = error;
+        while let Some(cause) = root.source() {
+            root = cause;
+        }
+        match root.downcast_ref::<io::Error>().and_then(wrong_certificate) {
+            Some(wrong) => self.unreachable(wrong.into(), true),
+            None => self.unreachable(root.to_string(), false),
+        }
     }
-    root.to_string()
 }
 
 async fn refusal(answer: Response<Incoming>) -> anyhow::Error {
@@ -316,51 +299,6 @@ impl AsyncWrite for Secured {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-/// Takes one certificate whose key is proved; any, for what people compare afterwards.
-#[derive(Debug)]
-struct Only {
-    provider: Arc<CryptoProvider>,
-    only: Option<CertificateDer<'static>>,
-}
-
-impl ServerCertVerifier for Only {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.only.as_ref().is_some_and(|only| only != shown) {
-            return Err(rustls::CertificateError::ApplicationVerificationFailure.into());
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

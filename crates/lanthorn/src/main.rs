@@ -15,6 +15,7 @@ mod listen;
 mod membership;
 mod nearby;
 mod offer;
+mod offering;
 mod paths;
 mod places;
 mod print;
@@ -27,6 +28,7 @@ mod signed_in;
 mod sole;
 mod subjects;
 mod telemetry;
+mod trusted;
 mod watched;
 mod webui;
 

@@ -4,20 +4,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agent::control;
+use agent::control::{self, LinkStates};
 use anyhow::{Context, Result, ensure};
 use coordinator::keyfile;
 use peer::CertificateDer;
+use proto::api::devices::{JoinedCoordinator, LinkStanding};
 use proto::api::pairing::CoordinatorKeys;
 use proto::ticket::PublicKey;
-use proto::{DeviceId, PrincipalId, base64url};
+use proto::{DeviceId, Offered, PrincipalId, base64url};
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use crate::client::{Address, Connector, Trusted};
+use crate::client::{Address, Connector};
+use crate::places::choose;
 use crate::reach::{Search, Ways};
+use crate::trusted::Trusted;
 use crate::watched;
 
 /// The file in the state folder.
@@ -36,9 +39,47 @@ pub struct Membership {
     pub display_name: String,
     /// This machine, as it is known there.
     pub client_device_id: DeviceId,
+    /// What has to stand behind its certificate.
+    #[serde(default)]
+    pub proof: Proof,
+    /// Which of this machine's shares it is offered.
+    #[serde(default)]
+    pub offered: Offered,
     /// When it was joined.
     #[serde(with = "time::serde::rfc3339")]
     pub joined: OffsetDateTime,
+}
+
+/// What has to stand behind the certificate of a coordinator that was joined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Proof {
+    /// Its machine's own authority.
+    #[default]
+    Authority,
+    /// Nothing: it is the very certificate that was shown when it was joined.
+    Certificate,
+    /// An authority that this system believes.
+    System,
+    /// One of these authorities (PEM).
+    Roots {
+        /// Their certificates.
+        pem: String,
+    },
+}
+
+impl Proof {
+    /// The same as TLS asks it, of this coordinator.
+    pub fn of<'a>(&'a self, keys: &'a CoordinatorKeys) -> Result<Trusted<'a>> {
+        Ok(match self {
+            Self::Authority => {
+                Trusted::Authority(keys.authority.as_deref().context("its authority is not known")?)
+            }
+            Self::Certificate => Trusted::Pinned(keys.certificate.context("its certificate is not known")?),
+            Self::System => Trusted::SystemRoots,
+            Self::Roots { pem } => Trusted::Authority(pem),
+        })
+    }
 }
 
 /// All of them.
@@ -65,11 +106,7 @@ impl Memberships {
 
     /// Adds one. An earlier membership of the same coordinator gives way.
     pub fn add(&mut self, new: Membership) {
-        let same = |old: &Membership| {
-            let keys = &old.coordinator.ticket_keys;
-            keys.iter().any(|key| new.coordinator.ticket_keys.contains(key))
-        };
-        self.memberships.retain(|old| !same(old));
+        self.memberships.retain(|old| !old.is_of(&new.coordinator.ticket_keys));
         self.memberships.push(new);
     }
 
@@ -83,6 +120,51 @@ impl Memberships {
             urls.truncate(MAX_URLS);
         }
         all.write(state)
+    }
+
+    /// The one that was typed: the coordinator's name, one of its addresses, or the beginning of its id.
+    pub fn find(&self, typed: &str) -> Result<&Membership> {
+        let there = |url: &String, wanted: &Address| Address::parse(url).is_ok_and(|known| known == *wanted);
+        let by_address = Address::parse(typed).ok().and_then(|wanted| {
+            let mut all = self.memberships.iter();
+            all.find(|joined| joined.coordinator.urls.iter().any(|url| there(url, &wanted)))
+        });
+        match by_address {
+            Some(joined) => Ok(joined),
+            None => choose(
+                "joined coordinator",
+                typed,
+                &self.memberships,
+                |m| &m.coordinator.name,
+                |m| m.coordinator.id.clone(),
+            ),
+        }
+    }
+
+    /// Offers the coordinator of this id these shares from now on.
+    pub fn offer(&mut self, coordinator: &str, offered: Offered) {
+        if let Some(joined) = self.memberships.iter_mut().find(|joined| joined.coordinator.id == coordinator)
+        {
+            joined.offered = offered;
+        }
+    }
+
+    /// All of them with how their links stand, for the machine's owner.
+    pub fn shown(&self, states: &LinkStates) -> Vec<JoinedCoordinator> {
+        let shown = |joined: &Membership| {
+            let keys = &joined.coordinator;
+            let state = states.get(&keys.id);
+            JoinedCoordinator {
+                id: keys.id.clone(),
+                name: keys.name.clone(),
+                url: keys.urls.first().cloned(),
+                standing: state.map_or(LinkStanding::Connecting, |state| state.standing),
+                since: state.map_or(joined.joined, |state| state.since),
+                trouble: state.and_then(|state| state.trouble.clone()),
+                shares: JoinedCoordinator::shares_of(&joined.offered),
+            }
+        };
+        self.memberships.iter().map(shown).collect()
     }
 
     /// Follows the file.
@@ -121,27 +203,35 @@ impl Membership {
 
     /// The ways to the coordinator, likeliest first.
     pub fn connectors(&self) -> Result<Vec<Connector>> {
-        let authority = self.coordinator.authority.as_deref().context("its authority is not known")?;
+        let tls = Arc::new(self.proof.of(&self.coordinator)?.config()?);
         let ways = self.coordinator.urls.iter();
-        let ways = ways.map(|url| Connector::new(Address::parse(url)?, &Trusted::Authority(authority)));
-        ways.collect()
+        ways.map(|url| Ok(Connector::with(Address::parse(url)?, Arc::clone(&tls)))).collect()
+    }
+
+    /// True for a coordinator of one of these keys.
+    fn is_of(&self, ticket_keys: &[String]) -> bool {
+        self.coordinator.ticket_keys.iter().any(|key| ticket_keys.contains(key))
     }
 
     fn link(&self, search: &Search) -> Result<control::Membership> {
         let known = self.connectors()?;
         ensure!(!known.is_empty(), "it has no address");
-        let authority = self.coordinator.authority.as_deref().context("its authority is not known")?;
+        let tls = Arc::new(self.proof.of(&self.coordinator)?.config()?);
+        // Its own authority also certifies its relay; a certificate that its owner brought has none.
+        let authority = self.coordinator.authority.as_deref().unwrap_or_default();
+        let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority.as_bytes()).collect();
         let keys = self.coordinator.ticket_keys.iter();
         let keys = keys.map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes));
         let keys: Vec<PublicKey> = keys.collect::<Option<_>>().context("its keys are none")?;
-        let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
         let ids = keys.iter().map(PublicKey::id).collect();
         Ok(control::Membership {
             coordinator: self.coordinator.id.clone(),
             name: self.coordinator.name.clone(),
             ticket_keys: keys,
-            authority: certificate.context("its authority is no certificate")?,
-            dial: Arc::new(Ways::new(known, authority, ids, search.clone())),
+            authorities: authorities.context("its authority is no certificate")?,
+            offered: self.offered.clone(),
+            joined: self.joined,
+            dial: Arc::new(Ways::new(known, tls, ids, search.clone())),
         })
     }
 }
@@ -157,11 +247,14 @@ mod tests {
                 name: name.into(),
                 ticket_keys: vec![key.into()],
                 authority: None,
+                certificate: None,
                 urls: Vec::new(),
             },
             principal_id: PrincipalId::generate(),
             display_name: "Ada".into(),
             client_device_id: DeviceId::from_public_key([1; 32]),
+            proof: Proof::default(),
+            offered: Offered::All,
             joined: OffsetDateTime::UNIX_EPOCH,
         }
     }
@@ -185,5 +278,28 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let search = Search { look: Arc::new(|_| Box::pin(async { Vec::new() })), state: home.path().into() };
         assert!(read.for_links(&search).is_empty(), "without an authority and an address there is no way");
+    }
+
+    #[test]
+    fn a_membership_of_before_is_offered_all_and_proved_by_the_authority() {
+        let now = membership("a", "Attic");
+        let mut text = serde_json::to_value(&now).unwrap();
+        text.as_object_mut().unwrap().retain(|name, _| name != "proof" && name != "offered");
+        assert_eq!(serde_json::from_value::<Membership>(text).unwrap(), now);
+    }
+
+    #[test]
+    fn how_its_link_stands_is_shown_beside_each() {
+        let mut all = Memberships::default();
+        all.add(membership("a", "Attic"));
+        all.add(membership("b", "Barn"));
+        let share = proto::ShareId::generate();
+        all.offer("b", Offered::Only([share].into_iter().collect()));
+        let since = OffsetDateTime::UNIX_EPOCH + time::Duration::DAY;
+        let connected = control::LinkState { standing: LinkStanding::Connected, since, trouble: None };
+        let shown = all.shown(&[("b".to_owned(), connected)].into_iter().collect());
+        assert_eq!((shown[0].standing, &shown[0].shares), (LinkStanding::Connecting, &None));
+        assert_eq!((shown[1].standing, shown[1].since), (LinkStanding::Connected, since));
+        assert_eq!(shown[1].shares, Some(vec![share]));
     }
 }

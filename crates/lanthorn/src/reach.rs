@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::control::{Dial, Dialled};
-use futures_util::future::{BoxFuture, FutureExt, select_ok};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use parking_lot::Mutex;
+use rustls::ClientConfig;
 use tokio::time::Instant;
 
-use crate::client::{Address, Connector, Trusted};
+use crate::client::{Address, Connector};
 use crate::membership::Memberships;
+use crate::trusted::wrong_certificate;
 
 /// How long after one search there is another.
 const SEARCH_EVERY: Duration = Duration::from_secs(10);
@@ -34,7 +37,8 @@ pub struct Ways(Arc<Inner>);
 
 struct Inner {
     known: Mutex<Vec<Connector>>,
-    authority: String,
+    /// What has to stand behind it, wherever it is.
+    tls: Arc<ClientConfig>,
     /// The ids of its keys.
     ids: Vec<String>,
     search: Search,
@@ -42,10 +46,10 @@ struct Inner {
 }
 
 impl Ways {
-    /// Ways to the coordinator with one of these ids, at which this authority (PEM) has to stand behind it.
-    pub fn new(known: Vec<Connector>, authority: &str, ids: Vec<String>, search: Search) -> Self {
+    /// Ways to the coordinator with one of these ids, which has to prove itself by this side of TLS.
+    pub fn new(known: Vec<Connector>, tls: Arc<ClientConfig>, ids: Vec<String>, search: Search) -> Self {
         let (known, searched) = (Mutex::new(known), Mutex::default());
-        Self(Arc::new(Inner { known, authority: authority.to_owned(), ids, search, searched }))
+        Self(Arc::new(Inner { known, tls, ids, search, searched }))
     }
 
     async fn reach(self) -> io::Result<Dialled> {
@@ -58,8 +62,7 @@ impl Ways {
             return Err(failed);
         }
         let found = (self.0.search.look)(self.0.ids.clone()).await.into_iter().take(MAX_TRIED);
-        let trusted = Trusted::Authority(&self.0.authority);
-        let ways = found.filter_map(|address| Connector::new(address, &trusted).ok()).collect();
+        let ways = found.map(|address| Connector::with(address, Arc::clone(&self.0.tls))).collect();
         let (dialled, way) = first_of(ways).await.map_err(|_| failed)?;
         self.remember(way).await;
         Ok(dialled)
@@ -92,17 +95,29 @@ impl Dial for Ways {
     }
 }
 
-/// The first of these ways on which the coordinator proves itself.
+/// The first of these ways on which the coordinator proves itself; else why not by the likeliest.
 async fn first_of(ways: Vec<Connector>) -> io::Result<(Dialled, Connector)> {
-    if ways.is_empty() {
-        return Err(io::ErrorKind::NotFound.into());
+    let tried = ways.into_iter().enumerate().map(async |(at, way)| (at, try_way(way).await));
+    let mut tried: FuturesUnordered<_> = tried.collect();
+    let mut failed: Option<(usize, io::Error)> = None;
+    while let Some((at, ended)) = tried.next().await {
+        match ended {
+            Ok(first) => return Ok(first),
+            Err(error) if failed.as_ref().is_none_or(|(before, _)| at < *before) => {
+                failed = Some((at, error))
+            }
+            Err(_) => {}
+        }
     }
-    select_ok(ways.into_iter().map(|way| try_way(way).boxed())).await.map(|(first, _)| first)
+    Err(failed.map_or(io::ErrorKind::NotFound.into(), |(_, error)| error))
 }
 
 async fn try_way(way: Connector) -> io::Result<(Dialled, Connector)> {
-    let (stream, host) = (way.connect().await?, way.address().authority());
-    Ok((Dialled { stream: Box::new(stream), host }, way))
+    let connected = way.connect().await;
+    // What is wrong with a certificate is told to the machine's owner.
+    let stream = connected.map_err(|error| wrong_certificate(&error).map_or(error, io::Error::other))?;
+    let dialled = Dialled { stream: Box::new(stream), host: way.address().authority() };
+    Ok((dialled, way))
 }
 
 #[cfg(test)]
@@ -110,10 +125,10 @@ mod tests {
     use super::*;
     use crate::commands::coordinator::open;
     use crate::config;
-    use crate::membership::Membership;
+    use crate::membership::{Membership, Proof};
     use crate::settings::Settings;
     use proto::api::pairing::CoordinatorKeys;
-    use proto::{DeviceId, PrincipalId, base64url};
+    use proto::{DeviceId, Offered, PrincipalId, base64url};
     use time::OffsetDateTime;
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
@@ -156,11 +171,14 @@ mod tests {
                     name: "Attic".into(),
                     ticket_keys: vec![base64url::encode(&key.to_bytes())],
                     authority: Some(self.authority.clone()),
+                    certificate: None,
                     urls: vec![address.url()],
                 },
                 principal_id: PrincipalId::generate(),
                 display_name: "Ada".into(),
                 client_device_id: DEVICE,
+                proof: Proof::Authority,
+                offered: Offered::All,
                 joined: OffsetDateTime::UNIX_EPOCH,
             }
         }

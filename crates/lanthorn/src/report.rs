@@ -58,8 +58,10 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
     }
     match error.downcast_ref::<Refused>() {
         Some(Refused(error)) => eprintln!("error: {}\nhint: {}", error.message, error.hint),
-        None if error.is::<Unreachable>() => eprintln!("error: {error:#}.\nhint: {}", Unreachable::HINT),
-        None => eprintln!("error: {error:#}"),
+        None => match error.downcast_ref::<Unreachable>() {
+            Some(unreachable) => eprintln!("error: {error:#}.\nhint: {}", unreachable.hint()),
+            None => eprintln!("error: {error:#}"),
+        },
     }
     if error.downcast_ref::<StartupFailed>().is_some() {
         match write_startup_log(typed, &error) {
@@ -69,9 +71,11 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
     }
     match error.downcast_ref::<Refused>() {
         Some(Refused(error)) => error.code.exit_code().into(),
-        None if error.is::<Unreachable>() => ErrorCode::DeviceUnreachable.exit_code().into(),
         None if error.is::<Interrupted>() => INTERRUPTED.into(),
-        None => ExitCode::FAILURE,
+        None => match error.downcast_ref::<Unreachable>() {
+            Some(unreachable) => unreachable.code().exit_code().into(),
+            None => ExitCode::FAILURE,
+        },
     }
 }
 

@@ -15,11 +15,11 @@ use proto::{DeviceId, ErrorCode, base64url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::{Address, Client, Connector, Refused, Trusted};
+use crate::client::{Address, Client, Connector, Refused, Unreachable};
 use crate::config::Config;
-use crate::membership::{Membership, Memberships};
-use crate::places::choose;
+use crate::membership::Memberships;
 use crate::report::failure;
+use crate::trusted::{Trusted, pin_of_first};
 use crate::{device, running};
 
 /// How often it is waited for a turn.
@@ -44,8 +44,8 @@ impl SignedIn {
         match on {
             None => Self::at(vec![own(config)?], key, None).await,
             Some(typed) => {
-                let all = Memberships::read(state)?.memberships;
-                let joined = find(&all, typed)?;
+                let all = Memberships::read(state)?;
+                let joined = all.find(typed)?;
                 Self::at(joined.connectors()?, key, Some(joined.key_ids())).await
             }
         }
@@ -61,10 +61,15 @@ impl SignedIn {
             match signed_in.renew().await {
                 Ok(()) => return Ok(signed_in),
                 Err(error) if error.is::<Refused>() => return Err(error),
-                Err(error) => failed = Some(error),
+                // Also another way may lead there; of all that is wrong, somebody else who answers is the worst.
+                Err(error) if is_another(&error) || failed.is_none() => failed = Some(error),
+                Err(_) => {}
             }
         }
         let error = failed.context("this coordinator has no address; pair again")?;
+        if is_another(&error) {
+            return Err(error);
+        }
         let hint = match ids {
             None => "Start it with: lanthorn",
             Some(_) => "See that it runs and is on this network, then try again.",
@@ -167,6 +172,10 @@ impl SignedIn {
     }
 }
 
+fn is_another(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Unreachable>().is_some_and(|unreachable| unreachable.another)
+}
+
 /// When to ask again, if that is soon.
 fn its_turn(error: &anyhow::Error) -> Option<Duration> {
     let Refused(error) = error.downcast_ref::<Refused>()?;
@@ -190,25 +199,11 @@ fn own(config: &Config) -> Result<Connector> {
     })?;
     let address = Address::parse(&bound.to_string())?;
     match &config.settings.certificate {
-        Some(chain) => Connector::new(address, &Trusted::Certificate(&read(chain)?)),
-        None => Connector::new(address, &Trusted::Authority(&read(&state.join("authority.pem"))?)),
+        Some(chain) => Connector::new(address, Trusted::Pinned(pin_of_first(&read(chain)?)?)),
+        None => Connector::new(address, Trusted::Authority(&read(&state.join("authority.pem"))?)),
     }
 }
 
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The membership that was typed: the coordinator's name, one of its addresses, or the beginning of its id.
-fn find<'a>(all: &'a [Membership], typed: &str) -> Result<&'a Membership> {
-    let there = |url: &String, wanted: &Address| Address::parse(url).is_ok_and(|known| known == *wanted);
-    let by_address = Address::parse(typed).ok().and_then(|wanted| {
-        all.iter().find(|joined| joined.coordinator.urls.iter().any(|url| there(url, &wanted)))
-    });
-    match by_address {
-        Some(joined) => Ok(joined),
-        None => {
-            choose("joined coordinator", typed, all, |m| &m.coordinator.name, |m| m.coordinator.id.clone())
-        }
-    }
 }

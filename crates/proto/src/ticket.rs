@@ -13,7 +13,7 @@ use pasetors::version4::{PublicToken, V4};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{DeviceId, ErrorCode, Permission, Permissions, PrincipalId, ShareId};
+use crate::{DeviceId, ErrorCode, Offered, Permission, Permissions, PrincipalId, ShareId};
 
 /// How long a ticket for reading lives.
 pub const READ_LIFETIME: Duration = Duration::seconds(120);
@@ -247,14 +247,42 @@ impl PublicKey {
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     audience: DeviceId,
-    keys: Vec<(String, PublicKey)>,
+    keys: Vec<Honoured>,
+}
+
+/// A key, and how far what it signs is honoured.
+#[derive(Clone, Debug)]
+struct Honoured {
+    id: String,
+    key: PublicKey,
+    offered: Offered,
 }
 
 impl KeyRing {
     /// The keys that `audience` honours.
     #[must_use]
     pub fn new(audience: DeviceId, keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        Self { audience, keys: keys.into_iter().map(|key| (key.id(), key)).collect() }
+        Self { audience, keys: Vec::new() }.with(keys, &Offered::All)
+    }
+
+    /// With more keys, whose tickets count for shares that their coordinator is offered.
+    #[must_use]
+    pub fn with(mut self, keys: impl IntoIterator<Item = PublicKey>, offered: &Offered) -> Self {
+        self.keys.extend(keys.into_iter().map(|key| Honoured {
+            id: key.id(),
+            key,
+            offered: offered.clone(),
+        }));
+        self
+    }
+
+    /// False for a ticket to a share that its coordinator is not offered, or not any more. A key that is not here any more
+    /// says nothing about what it allowed before.
+    #[must_use]
+    pub fn reaches(&self, ticket: &VerifiedTicket) -> bool {
+        let Resource::Share(share) = ticket.claims.res;
+        let issuer = self.keys.iter().find(|known| known.id == ticket.issuer);
+        issuer.is_none_or(|known| known.offered.includes(share))
     }
 
     /// Checks everything about a ticket but what it is used for.
@@ -277,6 +305,9 @@ impl KeyRing {
         if verified.claims.pky.is_some() && verified.claims.pky != presenter {
             return Err(TicketError::Presenter);
         }
+        if !self.reaches(&verified) {
+            return Err(TicketError::Resource);
+        }
         Ok(verified)
     }
 
@@ -287,12 +318,12 @@ impl KeyRing {
         let token =
             UntrustedToken::<Public, V4>::try_from(ticket.0.as_str()).map_err(|_| TicketError::Malformed)?;
         let footer = token.untrusted_footer();
-        let (issuer, key) =
-            self.keys.iter().find(|(id, _)| id.as_bytes() == footer).ok_or(TicketError::Key)?;
-        let key = AsymmetricPublicKey::<V4>::from(&key.0).map_err(|_| TicketError::Key)?;
+        let honoured =
+            self.keys.iter().find(|known| known.id.as_bytes() == footer).ok_or(TicketError::Key)?;
+        let key = AsymmetricPublicKey::<V4>::from(&honoured.key.0).map_err(|_| TicketError::Key)?;
         PublicToken::verify(&key, &token, Some(footer), None).map_err(|_| TicketError::Signature)?;
         let claims = serde_json::from_slice(token.untrusted_payload()).map_err(|_| TicketError::Malformed)?;
-        Ok(VerifiedTicket { claims, issuer: issuer.clone() })
+        Ok(VerifiedTicket { claims, issuer: honoured.id.clone() })
     }
 }
 
@@ -389,6 +420,27 @@ mod tests {
         assert_eq!(verify(&bound, None, NOW), Err(TicketError::Presenter));
         assert_eq!(verify(&bound, Some(DEVICE), NOW), Err(TicketError::Presenter));
         assert_eq!(verify(&bound, Some(OTHER), NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_coordinator_allows_nothing_that_it_is_not_offered() {
+        let (own, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        let (offered, kept) = (ShareId::generate(), ShareId::generate());
+        let only = Offered::Only([offered].into_iter().collect());
+        let ring = KeyRing::new(DEVICE, [own.public()]).with([other.public()], &only);
+        for (key, share, good) in
+            [(&own, offered, true), (&own, kept, true), (&other, offered, true), (&other, kept, false)]
+        {
+            let found = ring.verify(&key.sign(&claims(share)).unwrap(), None, NOW).map(drop);
+            assert_eq!(found, if good { Ok(()) } else { Err(TicketError::Resource) });
+        }
+        let all = KeyRing::new(DEVICE, [other.public()]);
+        let before = all.verify(&other.sign(&claims(kept)).unwrap(), None, NOW).unwrap();
+        assert!(all.reaches(&before) && !ring.reaches(&before), "withheld since");
+        assert!(
+            KeyRing::new(DEVICE, [own.public()]).reaches(&before),
+            "a key that went ends nothing by itself"
+        );
     }
 
     #[test]

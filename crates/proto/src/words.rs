@@ -30,8 +30,10 @@ pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &
     let mut hasher = blake3::Hasher::new_derive_key("lanthorn 2026-11-21 words of a pairing");
     let authority = coordinator.authority.as_deref().unwrap_or_default();
     let keys = coordinator.ticket_keys.iter().map(String::as_str);
+    let certificate = coordinator.certificate.map(|pin| pin.to_string());
     let device = device.to_string();
-    for part in [coordinator.id.as_str(), authority, &device, pairing].into_iter().chain(keys) {
+    let parts = [coordinator.id.as_str(), authority, &device, pairing];
+    for part in parts.into_iter().chain(keys).chain(certificate.as_deref()) {
         // With its length before each part, no two lists of parts read the same.
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
@@ -47,6 +49,7 @@ pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CertificatePin;
 
     #[test]
     fn the_list_has_a_word_for_each_byte_and_each_word_one_byte() {
@@ -81,6 +84,7 @@ mod tests {
             name: "Attic".into(),
             ticket_keys: vec!["k1".into()],
             authority: Some("PEM".into()),
+            certificate: None,
             urls: vec!["https://attic:7000/".into()],
         };
         let device = DeviceId::from_public_key([1; 32]);
@@ -93,6 +97,7 @@ mod tests {
             (CoordinatorKeys { ticket_keys: vec!["k2".into()], ..keys.clone() }, device, "p"),
             (CoordinatorKeys { ticket_keys: vec!["k1".into(), "k2".into()], ..keys.clone() }, device, "p"),
             (CoordinatorKeys { authority: None, ..keys.clone() }, device, "p"),
+            (CoordinatorKeys { certificate: Some(CertificatePin::of(b"c")), ..keys.clone() }, device, "p"),
             (keys.clone(), DeviceId::from_public_key([2; 32]), "p"),
             (keys, device, "q"),
         ] {

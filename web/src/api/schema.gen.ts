@@ -1183,6 +1183,8 @@ export interface components {
         };
         /** @description The waiting machine asks whether it has been let in. */
         ClaimPairing: {
+            /** @description An invite, in place of somebody who confirms: from a machine that has only now made sure whom it tells. */
+            invite?: string | null;
             /** @description The pairing. */
             pending_pairing_id: string;
             /** @description The device's signature of [`claim_text`], in base64url. */
@@ -1202,6 +1204,8 @@ export interface components {
         CoordinatorKeys: {
             /** @description The certificate authority of its pages (PEM), where it has its own. */
             authority?: string | null;
+            /** @description By which certificate it is known, where its owner brought one and there is no such authority. */
+            certificate?: string | null;
             /** @description The id of its present ticket key. */
             id: string;
             /** @description What its machine is called. */
@@ -1215,6 +1219,8 @@ export interface components {
         Device: {
             /** @description The machine. */
             id: components["schemas"]["DeviceId"];
+            /** @description The coordinators that it has joined, and how its links to them stand: of this machine, for its owner. */
+            joined?: components["schemas"]["JoinedCoordinator"][];
             /**
              * Format: date-time
              * @description When it last answered.
@@ -1512,6 +1518,25 @@ export interface components {
             /** @description Where its content can be had, to be shown in place. Files only. */
             stream_url?: string | null;
         };
+        /** @description A coordinator that this machine has joined. */
+        JoinedCoordinator: {
+            /** @description The id that it had when it was joined. */
+            id: string;
+            /** @description What its machine is called. */
+            name: string;
+            /** @description The shares of this machine that it is offered; absent if all are. */
+            shares?: components["schemas"]["ShareId"][] | null;
+            /**
+             * Format: date-time
+             * @description Since when it stands so.
+             */
+            since: string;
+            /** @description How the link to it stands. */
+            standing: components["schemas"]["LinkStanding"];
+            trouble?: components["schemas"]["ApiError"] | null;
+            /** @description Where it was joined. */
+            url?: string | null;
+        };
         /**
          * @description What a file is about, by its name's ending.
          * @enum {string}
@@ -1522,6 +1547,11 @@ export interface components {
          * @enum {string}
          */
         Lane: "local" | "lan" | "direct" | "relayed" | "none";
+        /**
+         * @description How a machine's link to a coordinator that it has joined stands.
+         * @enum {string}
+         */
+        LinkStanding: "connecting" | "connected" | "waiting" | "refused";
         /** @description A page of a folder. */
         Listing: {
             /** @description The entries, in the order asked for. */

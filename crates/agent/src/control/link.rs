@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use peer::{DeviceKey, Stream};
+use proto::api::devices::LinkStanding;
 use proto::ticket::CLOCK_SKEW;
 use proto::wire::link::{
     FromAgent, FromCoordinator, GREETING, HEARTBEAT, MAX_MESSAGE_BYTES, Registration, VERSION, hello_text,
 };
-use proto::{ApiError, ErrorCode, base64url};
+use proto::{ApiError, ErrorCode, Offered, base64url};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Membership;
 use super::backoff::Backoff;
+use super::state::StateOf;
 use super::trust::Trust;
 
 /// Where the link is opened.
@@ -42,15 +44,6 @@ const READ_BUFFER: usize = 4096;
 const MAX_WRITE_BUFFER: usize = 4 << 20;
 
 type Socket = WebSocketStream<Stream>;
-
-/// How a link stands.
-#[derive(Clone, Debug, Default)]
-pub struct LinkState {
-    /// True while this device is registered.
-    pub registered: bool,
-    /// What is wrong, for people: why there is no link, or a clock that is.
-    pub trouble: Option<ApiError>,
-}
 
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +75,11 @@ pub(super) struct Link {
     pub(super) key: DeviceKey,
     pub(super) membership: Membership,
     pub(super) registration: watch::Receiver<Registration>,
+    pub(super) offered: watch::Receiver<Offered>,
+    /// What the coordinator was told last.
+    pub(super) said: Option<Registration>,
     pub(super) trust: Arc<Trust>,
-    pub(super) state: watch::Sender<LinkState>,
+    pub(super) state: StateOf,
 }
 
 impl Link {
@@ -92,7 +88,7 @@ impl Link {
         let mut backoff = Backoff::default();
         loop {
             let ended = self.once(&end).await;
-            if self.state.borrow().registered {
+            if self.state.is_connected() {
                 backoff.reset();
             }
             let wait = match ended {
@@ -110,13 +106,13 @@ impl Link {
     fn refused(&self, error: ApiError) -> Duration {
         tracing::warn!(coordinator = self.membership.name, error.message, error.hint, "not let in");
         let wait = error.retry_after.map_or(REFUSED_WAIT, Duration::from_secs);
-        self.state.send_replace(LinkState { registered: false, trouble: Some(error) });
+        self.state.set(LinkStanding::Refused, Some(error));
         wait
     }
 
     fn broken(&self, why: &End, backoff: &mut Backoff) -> Duration {
         let wait = backoff.wait();
-        let was = self.state.borrow().registered;
+        let was = self.state.is_connected();
         let error = why as &dyn std::error::Error;
         if was {
             tracing::info!(coordinator = self.membership.name, error, "the link is gone; coming back");
@@ -125,10 +121,10 @@ impl Link {
         }
         let trouble = ApiError::new(
             ErrorCode::DeviceUnreachable,
-            format!("The coordinator {} cannot be reached.", self.membership.name),
+            format!("The coordinator {} cannot be reached: {}.", self.membership.name, in_words(why)),
             "Start Lanthorn there; this machine comes back by itself.",
         );
-        self.state.send_replace(LinkState { registered: false, trouble: Some(trouble) });
+        self.state.set(LinkStanding::Waiting, Some(trouble));
         wait
     }
 
@@ -172,7 +168,8 @@ impl Link {
         }
         let own_clock = OffsetDateTime::now_utc();
         let signature = self.key.sign(&hello_text(&coordinator, &nonce));
-        let registration = Box::new(self.registration.borrow_and_update().clone());
+        let registration = Box::new(self.now());
+        self.said = Some((*registration).clone());
         let hello = FromAgent::Hello {
             protocol: VERSION,
             device: self.key.id(),
@@ -205,12 +202,19 @@ impl Link {
                 "not all is well"
             );
         }
-        self.state.send_replace(LinkState { registered: true, trouble });
+        self.state.set(LinkStanding::Connected, trouble);
+    }
+
+    /// What there is to say to this coordinator.
+    fn now(&mut self) -> Registration {
+        let mut now = self.registration.borrow_and_update().clone();
+        let offered = self.offered.borrow_and_update();
+        now.shares.retain(|share| offered.includes(share.id));
+        now
     }
 
     /// Says what changes and does what it is told, until one side ends.
     async fn converse(&mut self, socket: &mut Socket, end: &CancellationToken) -> End {
-        let mut said = self.registration.borrow().clone();
         let (mut pulse, mut answer_due) = (OffsetDateTime::now_utc(), None);
         let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -219,8 +223,8 @@ impl Link {
                 () = end.cancelled() => return End::Told,
                 () = passed(answer_due) => Err(End::Protocol("the coordinator has fallen silent")),
                 _ = heartbeat.tick() => beat(socket, &mut pulse).await.map(|()| expect(&mut answer_due)),
-                changed = self.registration.changed() => match changed {
-                    Ok(()) => self.say_changes(socket, &mut said).await.map(|()| expect(&mut answer_due)),
+                changed = changed(&mut self.registration, &mut self.offered) => match changed {
+                    Ok(()) => self.say_changes(socket).await.map(|()| expect(&mut answer_due)),
                     Err(_) => return End::Told,
                 },
                 message = socket.next() => {
@@ -234,15 +238,15 @@ impl Link {
         }
     }
 
-    async fn say_changes(&mut self, socket: &mut Socket, said: &mut Registration) -> Result<(), End> {
-        let now = self.registration.borrow_and_update().clone();
-        if now.shares != said.shares {
-            send(socket, &FromAgent::Shares { shares: now.shares.clone() }).await?;
+    async fn say_changes(&mut self, socket: &mut Socket) -> Result<(), End> {
+        let now = self.now();
+        let said = self.said.replace(now.clone());
+        if said.as_ref().is_none_or(|said| said.shares != now.shares) {
+            send(socket, &FromAgent::Shares { shares: now.shares }).await?;
         }
-        if now.addresses != said.addresses {
-            send(socket, &FromAgent::Addresses { addresses: now.addresses.clone() }).await?;
+        if said.is_none_or(|said| said.addresses != now.addresses) {
+            send(socket, &FromAgent::Addresses { addresses: now.addresses }).await?;
         }
-        *said = now;
         // Where this machine is may have changed because its network did: then the link is dead, and this tells.
         write(socket, Message::Ping(Bytes::new())).await
     }
@@ -261,6 +265,26 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Either has changed.
+async fn changed(
+    registration: &mut watch::Receiver<Registration>,
+    offered: &mut watch::Receiver<Offered>,
+) -> Result<(), watch::error::RecvError> {
+    tokio::select! {
+        changed = registration.changed() => changed,
+        changed = offered.changed() => changed,
+    }
+}
+
+/// Why a link ended, for people: of a dial down to the bottom of it, of a socket only that it broke.
+fn in_words(end: &End) -> String {
+    let mut cause: &dyn std::error::Error = end;
+    while let (End::Dial(_), Some(below)) = (end, cause.source()) {
+        cause = below;
+    }
+    cause.to_string()
 }
 
 /// Says that the device is there, and asks for a sign of the coordinator.

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod link;
+mod state;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -16,14 +17,17 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use peer::{CertificateDer, DeviceKey, Endpoint, Stream};
+use proto::Offered;
 use proto::ticket::PublicKey;
 use proto::wire::link::Registration;
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use link::Link;
-pub use link::LinkState;
+pub use state::LinkState;
+use state::States;
 use trust::Trust;
 
 use crate::agent::Agent;
@@ -54,8 +58,12 @@ pub struct Membership {
     pub name: String,
     /// The keys whose tickets count.
     pub ticket_keys: Vec<PublicKey>,
-    /// Who certifies it, its relay as well.
-    pub authority: CertificateDer<'static>,
+    /// Authorities that certify it, and its relay.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// Which shares it is offered.
+    pub offered: Offered,
+    /// When it was joined: who joins anew may have found another way to it.
+    pub joined: OffsetDateTime,
     /// The way to it.
     pub dial: Arc<dyn Dial>,
 }
@@ -78,14 +86,18 @@ pub struct Control {
     registration: watch::Receiver<Registration>,
     trust: Arc<Trust>,
     links: Mutex<HashMap<String, Running>>,
+    states: States,
 }
+
+/// How each link stands, by the id of its coordinator.
+pub type LinkStates = HashMap<String, LinkState>;
 
 /// One link under way.
 struct Running {
-    membership: Membership,
+    joined: OffsetDateTime,
+    offered: watch::Sender<Offered>,
     end: CancellationToken,
     task: JoinHandle<()>,
-    state: watch::Receiver<LinkState>,
 }
 
 impl Control {
@@ -93,7 +105,8 @@ impl Control {
     #[must_use]
     pub fn new(parts: Parts, own: Vec<PublicKey>) -> Self {
         let trust = Arc::new(Trust::new(parts.agent, parts.endpoint, own));
-        Self { key: parts.key, registration: parts.registration, trust, links: Mutex::default() }
+        let states = States::default();
+        Self { key: parts.key, registration: parts.registration, trust, links: Mutex::default(), states }
     }
 
     /// The keys of this machine's own coordinator are others now.
@@ -105,9 +118,7 @@ impl Control {
     pub fn join(&self, memberships: Vec<Membership>) {
         let mut links = self.links.lock();
         let wanted = |id: &String, running: &Running| {
-            memberships
-                .iter()
-                .any(|m| m.coordinator == *id && m.ticket_keys == running.membership.ticket_keys)
+            memberships.iter().any(|m| m.coordinator == *id && m.joined == running.joined)
         };
         let gone: Vec<String> =
             links.iter().filter(|(id, running)| !wanted(id, running)).map(|(id, _)| id.clone()).collect();
@@ -115,35 +126,43 @@ impl Control {
             if let Some(running) = links.remove(&id) {
                 running.end.cancel();
                 self.trust.forget(&id);
+                self.states.forget(&id);
             }
         }
         for membership in memberships {
-            if let Entry::Vacant(free) = links.entry(membership.coordinator.clone()) {
-                free.insert(self.begin(&membership));
+            match links.entry(membership.coordinator.clone()) {
+                Entry::Vacant(free) => drop(free.insert(self.begin(membership))),
+                Entry::Occupied(running) => {
+                    // First of all nothing more is allowed; then the coordinator is told.
+                    self.trust.offer(&membership.coordinator, &membership.offered);
+                    running.get().offered.send_replace(membership.offered);
+                }
             }
         }
     }
 
-    fn begin(&self, membership: &Membership) -> Running {
-        self.trust.join(membership);
-        let (told, state) = watch::channel(LinkState::default());
+    fn begin(&self, membership: Membership) -> Running {
+        self.trust.join(&membership);
+        let (offered, follow_offered) = watch::channel(membership.offered.clone());
+        let joined = membership.joined;
         let end = CancellationToken::new();
         let link = Link {
             key: self.key.clone(),
-            membership: membership.clone(),
             registration: self.registration.clone(),
+            offered: follow_offered,
+            said: None,
             trust: Arc::clone(&self.trust),
-            state: told,
+            state: self.states.of(&membership.coordinator),
+            membership,
         };
         let task = tokio::spawn(link.keep(end.clone()));
-        Running { membership: membership.clone(), end, task, state }
+        Running { joined, offered, end, task }
     }
 
-    /// How the link to each coordinator stands.
+    /// How the link to each coordinator stands, now and whenever that changes.
     #[must_use]
-    pub fn states(&self) -> Vec<(String, LinkState)> {
-        let links = self.links.lock();
-        links.values().map(|link| (link.membership.name.clone(), link.state.borrow().clone())).collect()
+    pub fn states(&self) -> watch::Receiver<LinkStates> {
+        self.states.watch()
     }
 
     /// Says goodbye to every coordinator, so that this device is offline there at once.

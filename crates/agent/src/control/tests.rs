@@ -5,10 +5,11 @@ use crate::serve::router;
 use crate::testing::World;
 use axum::Router;
 use axum::body::Body;
-use axum::http::Method;
+use axum::http::{Method, Response};
 use futures_util::{SinkExt, StreamExt};
+use proto::api::devices::LinkStanding;
 use proto::base64url;
-use proto::ticket::SigningKey;
+use proto::ticket::{SigningKey, Ticket};
 use proto::wire::link::{Addresses, FromAgent, FromCoordinator, OfferedShare, Revoked, hello_text};
 use proto::{ApiError, DeviceId, ErrorCode, ShareId};
 use time::OffsetDateTime;
@@ -91,7 +92,9 @@ impl Played {
             coordinator: coordinator.public().id(),
             name: "Attic".into(),
             ticket_keys: vec![coordinator.public()],
-            authority: CertificateDer::from(Vec::new()),
+            authorities: Vec::new(),
+            offered: Offered::All,
+            joined: OffsetDateTime::UNIX_EPOCH,
             dial: Arc::new(FakeDial(sender)),
         }]);
         Self { world, control, endpoint, coordinator, registration, dials }
@@ -112,21 +115,48 @@ impl Played {
         (line, hello)
     }
 
-    /// Lets the device in.
-    async fn welcomed(&mut self) -> Line {
-        let (mut line, _) = self.greeted().await;
-        line.say(&FromCoordinator::Welcome {
+    fn welcome(&self) -> FromCoordinator {
+        FromCoordinator::Welcome {
             ticket_keys: vec![base64url::encode(&self.coordinator.public().to_bytes())],
             gateways: vec![DeviceId::from_public_key([3; 32])],
             relays: Vec::new(),
             notice: None,
-        })
-        .await;
+        }
+    }
+
+    /// Lets the device in.
+    async fn welcomed(&mut self) -> Line {
+        let (mut line, _) = self.greeted().await;
+        line.say(&self.welcome()).await;
         line
     }
 
+    /// Asks the device for a file.
+    async fn ask(&self, path: &str, ticket: &Ticket) -> Response<Body> {
+        let request = axum::http::Request::builder()
+            .method(Method::GET)
+            .uri(format!("/agent/v1/shares/{}/stream?path={path}", self.world.share))
+            .header("authorization", format!("Bearer {}", ticket.as_str()))
+            .body(Body::empty())
+            .unwrap();
+        Router::from(router(Arc::clone(&self.world.agent))).oneshot(request).await.unwrap()
+    }
+
     fn state(&self) -> LinkState {
-        self.control.states().remove(0).1
+        self.control.states().borrow().values().next().unwrap().clone()
+    }
+
+    /// Offers the coordinator only these from now on.
+    fn offer(&self, offered: Offered) {
+        self.control.join(vec![Membership {
+            coordinator: self.coordinator.public().id(),
+            name: "Attic".into(),
+            ticket_keys: vec![self.coordinator.public()],
+            authorities: Vec::new(),
+            offered,
+            joined: OffsetDateTime::UNIX_EPOCH,
+            dial: Arc::new(FakeDial(mpsc::unbounded_channel().0)),
+        }]);
     }
 }
 
@@ -145,7 +175,7 @@ async fn what_changes_is_said_once_and_the_end_is_a_goodbye() {
     let mut played = Played::new().await;
     let mut line = played.welcomed().await;
     line.settle().await;
-    assert!(played.state().registered);
+    assert_eq!(played.state().standing, LinkStanding::Connected);
     let films = OfferedShare { id: ShareId::generate(), name: "Films".into(), read_only: false };
     played.registration.send_replace(registration(vec![films.clone()]));
     let said = line.hear().await;
@@ -161,9 +191,50 @@ async fn a_broken_link_comes_back_and_a_refused_one_says_why() {
     let (mut line, _) = played.greeted().await;
     let error = ApiError::new(ErrorCode::Forbidden, "Not any more.", "Pair it again.");
     line.say(&FromCoordinator::Refused { error: error.clone() }).await;
-    let mut state = played.control.links.lock().values().next().unwrap().state.clone();
-    let shown = state.wait_for(|state| state.trouble.as_ref() == Some(&error)).await.unwrap();
-    assert!(!shown.registered);
+    let mut states = played.control.states();
+    let shown = states.wait_for(|all| all.values().any(|state| state.trouble.as_ref() == Some(&error))).await;
+    assert_eq!(shown.unwrap().values().next().unwrap().standing, LinkStanding::Refused);
+}
+
+#[tokio::test]
+async fn why_it_tries_again_is_told_down_to_the_bottom() {
+    let mut played = Played::new().await;
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    let mut states = played.control.states();
+    played.dials.close();
+    drop(line);
+    let waiting = |state: &LinkState| {
+        let trouble = state.trouble.as_ref().map(|trouble| trouble.message.as_str()).unwrap_or_default();
+        state.standing == LinkStanding::Waiting && trouble.contains("cannot be reached: connection refused")
+    };
+    states.wait_for(|all| all.values().any(waiting)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_coordinator_is_told_of_what_it_is_offered_and_allows_nothing_else() {
+    let mut played = Played::new().await;
+    played.world.write("large.bin", &vec![7; 8 << 20]);
+    let share = OfferedShare { id: played.world.share, name: "Films".into(), read_only: false };
+    let kept = OfferedShare { id: ShareId::generate(), name: "Diary".into(), read_only: false };
+    played.registration.send_replace(registration(vec![share.clone(), kept.clone()]));
+    played.offer(Offered::Only([share.id].into_iter().collect()));
+    let (mut line, hello) = played.greeted().await;
+    let FromAgent::Hello { registration, .. } = hello else { panic!("{hello:?}") };
+    assert_eq!(registration.shares, [share]);
+    line.say(&played.welcome()).await;
+    line.settle().await;
+    let ticket = played.coordinator.sign(&played.world.claims()).unwrap();
+    let mut body = played.ask("large.bin", &ticket).await.into_body();
+    http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+    played.offer(Offered::Only([kept.id].into_iter().collect()));
+    let said = line.hear().await;
+    assert!(matches!(said, FromAgent::Shares { shares } if shares == [kept]));
+    assert!(http_body_util::BodyExt::collect(body).await.is_err(), "what is withheld breaks off");
+    assert_eq!(played.ask("large.bin", &ticket).await.status(), 403);
+    played.offer(Offered::All);
+    assert!(matches!(line.hear().await, FromAgent::Shares { shares } if shares.len() == 2));
+    assert_eq!(played.ask("large.bin", &ticket).await.status(), 200);
 }
 
 #[tokio::test]
@@ -188,24 +259,18 @@ async fn its_tickets_count_until_it_is_left_and_what_it_ends_breaks_off() {
     line.settle().await;
     let claims = played.world.claims();
     let ticket = played.coordinator.sign(&claims).unwrap();
-    let ask = || {
-        let request = axum::http::Request::builder()
-            .method(Method::GET)
-            .uri(format!("/agent/v1/shares/{}/stream?path=large.bin", played.world.share))
-            .header("authorization", format!("Bearer {}", ticket.as_str()))
-            .body(Body::empty())
-            .unwrap();
-        Router::from(router(Arc::clone(&played.world.agent))).oneshot(request)
-    };
-    let mut body = ask().await.unwrap().into_body();
+    let mut body = played.ask("large.bin", &ticket).await.into_body();
     http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
     let what = Revoked::Principal { id: claims.sub };
     line.say(&FromCoordinator::Revoked { what, at: OffsetDateTime::now_utc() }).await;
     line.settle().await;
     assert!(http_body_util::BodyExt::collect(body).await.is_err());
-    assert_eq!(ask().await.unwrap().status(), 401);
+    assert_eq!(played.ask("large.bin", &ticket).await.status(), 401);
     let other = played.coordinator.sign(&played.world.claims()).unwrap();
     assert!(played.world.agent.tickets().verify(&other, None).is_ok());
+    let mut body = played.ask("large.bin", &other).await.into_body();
+    http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
     played.control.join(Vec::new());
     assert!(played.world.agent.tickets().verify(&other, None).is_err(), "it was left");
+    assert!(http_body_util::BodyExt::collect(body).await.is_err(), "what it allowed breaks off");
 }

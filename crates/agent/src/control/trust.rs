@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use peer::{CertificateDer, Endpoint, Meeting};
-use proto::DeviceId;
 use proto::ticket::{KeyRing, PublicKey};
 use proto::wire::link::{Addresses, Peer, Revoked};
+use proto::{DeviceId, Offered};
 use time::OffsetDateTime;
 
 use super::Membership;
@@ -42,7 +42,9 @@ struct Word {
     gateways: Vec<DeviceId>,
     peers: Vec<DeviceId>,
     relays: Vec<String>,
-    authority: Option<CertificateDer<'static>>,
+    authorities: Vec<CertificateDer<'static>>,
+    /// Which shares it is offered: it allows nothing else.
+    offered: Offered,
 }
 
 impl Word {
@@ -58,7 +60,9 @@ impl Word {
 /// What follows from all that is said.
 #[derive(PartialEq, Eq)]
 struct Consequences {
-    keys: Vec<PublicKey>,
+    own: Vec<PublicKey>,
+    /// Whose tickets count besides, and for what.
+    joined: Vec<(Vec<PublicKey>, Offered)>,
     guests: HashSet<DeviceId>,
     meetings: Vec<Meeting>,
     authorities: Vec<CertificateDer<'static>>,
@@ -79,12 +83,20 @@ impl Trust {
     pub(super) fn join(&self, membership: &Membership) {
         self.word(&membership.coordinator, |word| {
             word.keys.clone_from(&membership.ticket_keys);
-            word.authority = Some(membership.authority.clone());
+            word.authorities.clone_from(&membership.authorities);
+            word.offered.clone_from(&membership.offered);
         });
     }
 
+    /// Which shares the coordinator is offered from now on.
+    pub(super) fn offer(&self, coordinator: &str, offered: &Offered) {
+        self.word(coordinator, |word| word.offered.clone_from(offered));
+    }
+
     pub(super) fn forget(&self, coordinator: &str) {
+        let keys = self.key_ids(coordinator);
         self.change(|book| drop(book.joined.remove(coordinator)));
+        self.agent.forget(&keys);
     }
 
     /// The keys whose tickets count from now on. None at all is a mistake, and changes nothing.
@@ -150,7 +162,9 @@ impl Trust {
     }
 
     fn follow(&self, now: Consequences) {
-        self.agent.tickets().honour(KeyRing::new(self.agent.config().device, now.keys));
+        let own = KeyRing::new(self.agent.config().device, now.own);
+        let all = now.joined.into_iter().fold(own, |ring, (keys, offered)| ring.with(keys, &offered));
+        self.agent.honour(all);
         self.endpoint.use_relays(&now.meetings, now.authorities);
         self.endpoint.allow(now.guests);
     }
@@ -163,10 +177,11 @@ impl Book {
         meetings.sort_unstable();
         meetings.dedup();
         Consequences {
-            keys: self.own.iter().chain(words().flat_map(|word| &word.keys)).copied().collect(),
+            own: self.own.clone(),
+            joined: words().map(|word| (word.keys.clone(), word.offered.clone())).collect(),
             guests: words().flat_map(|word| word.gateways.iter().chain(&word.peers)).copied().collect(),
             meetings,
-            authorities: words().filter_map(|word| word.authority.clone()).collect(),
+            authorities: words().flat_map(|word| &word.authorities).cloned().collect(),
         }
     }
 }

@@ -10,14 +10,14 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 use proto::ticket::VerifiedTicket;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::access::{PeerId, ticket_in};
-use super::ended::Ended;
+use super::error::Refusal;
 use crate::agent::Agent;
 
 /// Answers up to this length are not worth ending.
@@ -34,10 +34,10 @@ struct Book {
 }
 
 impl Running {
-    /// Breaks off what this end concerns.
-    pub(crate) fn end(&self, ended: &Ended) {
+    /// Breaks off what was allowed by tickets of which this is true.
+    pub(crate) fn end(&self, is_over: impl Fn(&VerifiedTicket) -> bool) {
         for (ticket, end) in self.0.lock().answers.values() {
-            if ended.concerns(ticket) {
+            if is_over(ticket) {
                 end.cancel();
             }
         }
@@ -76,16 +76,18 @@ pub(super) async fn hold_answers(State(agent): State<Arc<Agent>>, request: Reque
     if answer.body().size_hint().exact().is_some_and(|length| length <= SHORT) {
         return answer;
     }
+    let Some(ticket) = authorization.as_ref().and_then(ticket_in) else { return answer };
     // It was found right a moment ago, so it is remembered; if it has ended since, so does the answer.
-    let ticket = authorization.as_ref().and_then(ticket_in);
-    let Some(Ok(ticket)) = ticket.map(|ticket| agent.tickets().verify(&ticket, presenter)) else {
-        return answer;
-    };
-    let (answer, end) = agent.running().hold(Arc::clone(&ticket), answer);
-    if agent.tickets().has_ended(&ticket) {
-        end.cancel();
+    match agent.tickets().verify(&ticket, presenter) {
+        Ok(ticket) => {
+            let (answer, end) = agent.running().hold(Arc::clone(&ticket), answer);
+            if agent.tickets().is_over(&ticket) {
+                end.cancel();
+            }
+            answer
+        }
+        Err(error) => Refusal::from(error).into_response(),
     }
-    answer
 }
 
 /// A body that can be ended from outside.
@@ -126,6 +128,7 @@ impl HttpBody for Endable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::ended::Ended;
     use crate::testing::World;
     use axum::http::{Method, StatusCode};
     use http_body_util::BodyExt;

@@ -63,7 +63,7 @@ impl TicketCheck {
         let verified = Arc::new(self.keys.read().verify(ticket, presenter, now)?);
         self.remember(key, &verified);
         // Asked last: whoever ends something first writes that down and then forgets the tickets it concerns.
-        if self.has_ended(&verified) {
+        if self.is_over(&verified) {
             self.seen.lock().remove(&key);
             return Err(TicketError::Revoked);
         }
@@ -91,8 +91,8 @@ impl TicketCheck {
         self.seen.lock().retain(|_, ticket| !end.concerns(ticket));
     }
 
-    /// True if what the ticket stands for has ended.
-    pub(crate) fn has_ended(&self, ticket: &VerifiedTicket) -> bool {
-        self.ended.read().iter().any(|(_, end)| end.concerns(ticket))
+    /// True if what the ticket stands for has ended, or its share is not offered any more to who signed it.
+    pub(crate) fn is_over(&self, ticket: &VerifiedTicket) -> bool {
+        self.ended.read().iter().any(|(_, end)| end.concerns(ticket)) || !self.keys.read().reaches(ticket)
     }
 }

@@ -109,11 +109,12 @@ impl Leaf {
         })
     }
 
-    /// What TLS shows.
-    pub(crate) fn certified_key(&self) -> Result<CertifiedKey, AuthorityError> {
+    /// What TLS shows: with the authority, so that whoever knows only its pin finds it there.
+    pub(crate) fn certified_key(&self, ca: &CertificateAuthority) -> Result<CertifiedKey, AuthorityError> {
         let provider = ring::default_provider();
-        CertifiedKey::from_der(self.chain.clone(), self.key.clone_key(), &provider)
-            .map_err(AuthorityError::Mismatch)
+        let authority = CertificateDer::from(ca.der().to_vec());
+        let chain = self.chain.iter().cloned().chain([authority]).collect();
+        CertifiedKey::from_der(chain, self.key.clone_key(), &provider).map_err(AuthorityError::Mismatch)
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use proto::CertificatePin;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -107,7 +108,7 @@ impl Authority {
             None => {
                 let ca = CertificateAuthority::open(dir, &names, now)?;
                 let leaf = Leaf::open(dir, &ca, &names, addresses, now)?;
-                let shown = show(leaf.certified_key()?, Some(leaf));
+                let shown = show(leaf.certified_key(&ca)?, Some(leaf));
                 (Source::Authority(ca), shown)
             }
         };
@@ -132,7 +133,7 @@ impl Authority {
                 // Another process of this machine may have made it already.
                 let leaf = Leaf::open(&self.dir, ca, &self.names, addresses, now)?;
                 tracing::info!("showing a new certificate for this machine's addresses");
-                show(leaf.certified_key()?, Some(leaf))
+                show(leaf.certified_key(ca)?, Some(leaf))
             }
         };
         *self.shown.write() = fresh;
@@ -142,6 +143,14 @@ impl Authority {
     /// SHA-256 of the certificate shown now.
     pub(crate) fn fingerprint(&self) -> String {
         self.shown.read().fingerprint.clone()
+    }
+
+    /// By which certificate this machine is known: the authority's, or the owner's own.
+    pub(crate) fn pin(&self) -> Option<CertificatePin> {
+        match &self.source {
+            Source::Authority(ca) => Some(CertificatePin::of(ca.der())),
+            Source::Own(_) => self.shown.read().key.cert.first().map(|own| CertificatePin::of(own)),
+        }
     }
 
     /// The authority's certificate, if the certificates are its work: DER and PEM.
@@ -293,6 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn who_knows_only_the_pin_finds_the_authority_in_what_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = open(dir.path(), &[ADDRESS]);
+        for authority in [&authority, &open(dir.path(), &[ADDRESS])] {
+            let shown: Vec<_> =
+                authority.shown.read().key.cert.iter().map(|c| CertificatePin::of(c)).collect();
+            assert_eq!(shown.len(), 2);
+            assert_eq!(Some(shown[1]), authority.pin(), "made just now, or read from the disk");
+        }
+    }
+
+    #[test]
     fn the_certificate_stays_until_addresses_or_time_ask_for_another() {
         let dir = tempfile::tempdir().unwrap();
         let first = open(dir.path(), &[ADDRESS]).fingerprint();
@@ -332,6 +353,7 @@ mod tests {
         let authority = open(own.clone()).unwrap();
         assert_eq!(authority.fingerprint(), print);
         assert!(authority.certificate().is_none());
+        assert_eq!(authority.pin(), Some(CertificatePin::of(&authority.shown.read().key.cert[0])));
         let mixed = OwnCertificate { key: other.key, ..own.clone() };
         assert!(matches!(open(mixed), Err(AuthorityError::Mismatch(_))));
         let swapped = OwnCertificate { chain: own.key.clone(), ..own.clone() };

@@ -35,16 +35,19 @@ const MAX_SHARES: usize = 200;
     responses((status = 200, body = Devices), (status = 401, body = ApiError)))]
 pub(crate) async fn devices(State(coordinator): State<Coordinator>, caller: Caller) -> Json<Devices> {
     let rooms = coordinator.rooms();
-    let mut devices: Vec<_> =
-        rooms.devices_seen_by(caller.principal).into_iter().map(|row| shown_device(rooms, row)).collect();
+    let seen = rooms.devices_seen_by(caller.principal).into_iter();
+    let mut devices: Vec<_> = seen.map(|row| shown_device(rooms, row, &caller)).collect();
     devices.sort_by_cached_key(|device| (device.name.to_lowercase(), device.id));
     Json(Devices { devices })
 }
 
-fn shown_device(rooms: &Rooms, row: DeviceRow) -> Device {
+fn shown_device(rooms: &Rooms, row: DeviceRow, caller: &Caller) -> Device {
     let local = row.id == rooms.device;
     let (online, last_seen) = rooms.presence_of(row.id);
+    // Where a machine is joined is its owner's own business.
+    let may_know = local && caller.principal == row.principal && !caller.read_only();
     Device {
+        joined: if may_know { rooms.joined.now(online) } else { Vec::new() },
         id: row.id,
         name: if local { rooms.settings.get().device_name } else { row.name },
         owner_principal_id: row.principal,

@@ -75,7 +75,12 @@ pub(crate) async fn make(
     };
     let (row, secret) = rooms.identity.invites().make(row).await?;
     // Behind the `#`, a secret is sent to no server and stands in no log.
-    let url = format!("{}invite#{}", urls.for_others().unwrap_or("/"), secret.text());
+    // Whoever is to be told it is known by the pin before.
+    let pinned = match rooms.authority.pin() {
+        Some(pin) => pin.behind(&secret.text()),
+        None => secret.text(),
+    };
+    let url = format!("{}invite#{pinned}", urls.for_others().unwrap_or("/"));
     let detail = json!({"invite": row.id, "grants": row.grants});
     rooms.audit.record_durably(trail.done(Some(&caller), "invite.made", detail)).await;
     let made = MadeInvite { invite: shown(row), text: url.clone(), url, words: secret.words() };

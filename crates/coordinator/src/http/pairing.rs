@@ -64,11 +64,13 @@ impl Urls {
 /// What a machine pins of this coordinator.
 fn keys_of(rooms: &Rooms, urls: Urls) -> CoordinatorKeys {
     let key = rooms.tickets.public_key();
+    let authority = rooms.authority.certificate().map(|(_, pem)| pem.to_owned());
     CoordinatorKeys {
         id: key.id(),
         name: rooms.settings.get().device_name,
         ticket_keys: vec![base64url::encode(&key.to_bytes())],
-        authority: rooms.authority.certificate().map(|(_, pem)| pem.to_owned()),
+        certificate: if authority.is_none() { rooms.authority.pin() } else { None },
+        authority,
         urls: urls.0,
     }
 }
@@ -210,8 +212,8 @@ pub(crate) async fn claim(
     let rooms = coordinator.rooms();
     let carried = |person, grants: &[InviteGrant]| carried_by(rooms, person, grants);
     let gifts = Gifts { rights: &rooms.rights, wanted: &carried };
-    let claimed =
-        rooms.identity.claim_pairing(&visitor, &asked.pending_pairing_id, &asked.signature, &gifts).await?;
+    let claim = (asked.pending_pairing_id.as_str(), asked.signature.as_str());
+    let claimed = rooms.identity.claim_pairing(&visitor, claim, asked.invite.as_deref(), &gifts).await?;
     let Some(joined) = claimed else { return Ok(Json(Claim::Waiting)) };
     if joined.changed_hands {
         rooms.has_ended(Revoked::Device { id: joined.device });
@@ -221,12 +223,13 @@ pub(crate) async fn claim(
         let entry = trail.done(None, "pairing.claimed", json!({"grants": joined.grants}));
         let (actor, device) = (Some(joined.principal), Some(joined.device));
         rooms.audit.record_durably(Entry { actor, device, ..entry }).await;
+        rooms.tell(&Happening::PairingWaiting);
     }
     Ok(Json(Claim::Paired {
         display_name: rooms.identity.principals().name(joined.principal).unwrap_or_default(),
         principal_id: joined.principal,
         client_device_id: joined.device,
-        coordinator: keys_of(rooms, urls),
+        coordinator: Box::new(keys_of(rooms, urls)),
     }))
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use proto::id::InviteId;
-use proto::{Secret, base64url, words};
+use proto::{CertificatePin, Secret, base64url, words};
 
 use crate::clock::{Clock, to_ms};
 use crate::keyfile;
@@ -26,7 +26,7 @@ impl InviteSecret {
 
     /// Reads an invitation in any of its forms: the whole link, the secret in it, or its words.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = text.rsplit('#').next()?.trim();
+        let (text, _) = CertificatePin::split(text.rsplit('#').next()?.trim());
         let bytes = base64url::decode_exactly(text).or_else(|| from_words(text))?;
         Some(Self(Secret::new(bytes)))
     }
@@ -115,6 +115,7 @@ mod tests {
             text.clone(),
             format!(" {text}\n"),
             format!("https://attic:7000/invite#{text}"),
+            format!("https://attic:7000/invite#{}", CertificatePin::of(b"c").behind(&text)),
             words.clone(),
             words.to_uppercase(),
             words.replace(' ', "-"),

@@ -153,15 +153,21 @@ impl Identity {
     pub(crate) async fn claim_pairing(
         &self,
         visitor: &Visitor,
-        id: &str,
-        signature: &str,
+        (id, signature): (&str, &str),
+        invite: Option<&str>,
         gifts: &Gifts<'_>,
     ) -> Result<Option<Joined>, JoinError> {
         self.claim_throttle.knock(visitor.address, self.clock.steady_ms()).map_err(JoinError::TooMany)?;
         // Nobody ends a person between the look at them and the write.
         let _turn = self.changing.lock().await;
         match self.pairings.standing(id, signature)? {
-            Standing::Waiting => Ok(None),
+            Standing::Waiting(row) => match invite {
+                None => Ok(None),
+                Some(text) => {
+                    let invite = Some(self.live_invite(text).await?.id);
+                    self.claim_by_invite(PairingRow { invite, ..row }, gifts).await.map(Some)
+                }
+            },
             Standing::Claimed(row, principal) => {
                 let still = self.devices.owner_of(row.device) == Some(principal);
                 let again = Joined {

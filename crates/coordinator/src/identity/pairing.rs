@@ -88,7 +88,7 @@ pub(crate) enum For {
 /// How a claim stands.
 pub(crate) enum Standing {
     /// Nobody has confirmed yet.
-    Waiting,
+    Waiting(PairingRow),
     /// The pairing goes on by an invite, which is still to be used.
     Invited(PairingRow),
     /// Confirmed, to be let in now.
@@ -304,7 +304,7 @@ impl Pairings {
             (Some(principal), None) => Ok(Standing::Confirmed(row, principal)),
             (None, Some(_)) => Err(PairingError::NoSuch),
             (None, None) if row.invite.is_some() => Ok(Standing::Invited(row)),
-            (None, None) => Ok(Standing::Waiting),
+            (None, None) => Ok(Standing::Waiting(row)),
         }
     }
 

@@ -24,7 +24,8 @@ pub async fn run(config: Config) -> Result<Running> {
     endpoint.serve(router.clone());
     let doors = Doors { tls: None, lanes: Some(endpoint.clone()) };
     let running = Running::begin(&config, Role::Agent, router, doors, Words::default())?;
-    let links = links::begin(&config, key, (agent, endpoint), &offers)?;
+    let (links, standing) = links::begin(&config, key, (agent, endpoint), &offers)?;
+    tokio::spawn(links::keep_written(standing, config.homes.state.clone()));
     Ok(running.with_links(links))
 }
 

@@ -12,6 +12,7 @@ use proto::api::settings::Settings as PageSettings;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::links;
 use super::role::{Doors, Role, Running};
 use crate::announce::Words;
 use crate::config::{self, Config};
@@ -32,6 +33,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let agent: http::Uri = config.agent_url.parse().context("agent_url is not an address")?;
     let authority = agent.authority().context("agent_url has no host")?.clone();
     coordinator.set_local_agent(HttpLink::new(authority));
+    coordinator.set_joined(links::watch_file(&state)?);
     let offers = offers(&coordinator);
     offers.borrow().write(&state)?;
     tokio::spawn(keep_written(offers, state.clone()));

@@ -1,12 +1,15 @@
 //! What a running machine keeps to the coordinators it has joined: its links, fed with what it offers and where it is.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent::Agent;
-use agent::control::{Control, Parts};
-use anyhow::Result;
+use agent::control::{Control, LinkStates, Parts};
+use anyhow::{Context, Result};
+use coordinator::keyfile;
 use futures_util::FutureExt;
 use peer::{DeviceKey, Endpoint};
+use proto::api::devices::JoinedCoordinator;
 use proto::ticket::PublicKey;
 use proto::wire::link::{Addresses, OfferedShare, Registration};
 use tokio::sync::watch;
@@ -16,6 +19,10 @@ use crate::membership::Memberships;
 use crate::nearby;
 use crate::offer::Offer;
 use crate::reach::Search;
+use crate::watched;
+
+/// How the links stand, for the machine's owner, now and whenever that changes.
+pub type Standing = watch::Receiver<Vec<JoinedCoordinator>>;
 
 /// Keeps links to every coordinator in the file of memberships, now and whenever that changes.
 pub fn begin(
@@ -23,7 +30,7 @@ pub fn begin(
     key: DeviceKey,
     (agent, endpoint): (Arc<Agent>, Endpoint),
     offers: &watch::Receiver<Offer>,
-) -> Result<Arc<Control>> {
+) -> Result<(Arc<Control>, Standing)> {
     let addresses = endpoint.addresses();
     let device_name = &config.device_name;
     let first = registration(device_name, &offers.borrow(), &addresses.borrow());
@@ -33,8 +40,63 @@ pub fn begin(
     tokio::spawn(tell(device_name.clone(), told, offers.clone(), addresses));
     tokio::spawn(follow_own_keys(Arc::clone(&control), offers.clone()));
     let memberships = Memberships::watch(&config.homes.state)?;
-    tokio::spawn(follow_memberships(Arc::clone(&control), memberships, search(config)));
-    Ok(control)
+    tokio::spawn(follow_memberships(Arc::clone(&control), memberships.clone(), search(config)));
+    let standing = standing(control.states(), memberships);
+    Ok((control, standing))
+}
+
+/// Puts together what was joined and how the links to it stand.
+fn standing(
+    mut states: watch::Receiver<LinkStates>,
+    mut memberships: watch::Receiver<Memberships>,
+) -> Standing {
+    let first = memberships.borrow_and_update().shown(&states.borrow_and_update());
+    let (told, standing) = watch::channel(first);
+    tokio::spawn(async move {
+        loop {
+            let changed = tokio::select! {
+                changed = states.changed() => changed,
+                changed = memberships.changed() => changed,
+                () = told.closed() => return,
+            };
+            if changed.is_err() {
+                return;
+            }
+            told.send_replace(memberships.borrow_and_update().shown(&states.borrow_and_update()));
+        }
+    });
+    standing
+}
+
+/// The file in which a lone agent tells the coordinator of the same state folder how its links stand.
+const FILE: &str = "links.json";
+
+/// Keeps that file up to date, as long as the links are kept.
+pub async fn keep_written(mut standing: Standing, state: PathBuf) {
+    loop {
+        let (now, path) = (standing.borrow_and_update().clone(), state.join(FILE));
+        let write = move || anyhow::Ok(keyfile::write(&path, &serde_json::to_vec(&now)?)?);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
+            tracing::warn!(error = format!("{error:#}"), "how the links stand cannot be told");
+        }
+        if standing.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a lone agent tells, for a lone coordinator.
+pub fn watch_file(state: &Path) -> Result<Standing> {
+    let path = state.join(FILE);
+    let read = {
+        let path = path.clone();
+        move || match keyfile::read(&path)? {
+            Some(bytes) => serde_json::from_slice(bytes.expose()).context("links.json has a mistake"),
+            None => Ok(Vec::new()),
+        }
+    };
+    // What an older or broken process left is no reason not to start.
+    watched::follow(&path, read().unwrap_or_default(), read)
 }
 
 /// How coordinators are looked for that have moved.

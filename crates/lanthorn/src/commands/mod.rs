@@ -14,6 +14,7 @@ pub mod get;
 pub mod invite;
 pub mod links;
 pub mod ls;
+pub mod offered;
 pub mod openapi;
 pub mod pair;
 pub mod pin;
@@ -36,7 +37,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Coordinator) => role::start(typed, Role::Coordinator, coordinator::run),
         Some(Command::Agent) => role::start(typed, Role::Agent, agent::run),
         Some(Command::Web) => role::start(typed, Role::Web, web::run),
-        Some(Command::Pair(pair)) => pair::run(pair, &typed.settings),
+        Some(Command::Pair(pair)) => pair::run(pair, typed),
         Some(Command::Pin) => pin::run(typed),
         Some(Command::Devices(command)) => devices::run(command, typed),
         Some(Command::Shares(command)) => shares::run(command, typed),

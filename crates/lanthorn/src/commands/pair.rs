@@ -1,20 +1,25 @@
 //! `lanthorn pair`: this machine joins a coordinator, or tells which ones it has joined.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use peer::DeviceKey;
-use proto::api::pairing::{Claim, ClaimPairing, PairingStarted, StartPairing, claim_text};
-use proto::{base64url, words};
+use proto::api::pairing::{Claim, ClaimPairing, CoordinatorKeys, PairingStarted, StartPairing, claim_text};
+use proto::{CertificatePin, ErrorCode, Offered, base64url, words};
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::around;
-use crate::client::{Address, Client, Connector, Trusted};
+use crate::cli::Typed;
+use crate::client::{Address, Client, Connector, Refused};
 use crate::config::{self, Config};
-use crate::device;
-use crate::membership::{Membership, Memberships};
-use crate::settings::Settings;
+use crate::membership::{Membership, Memberships, Proof};
+use crate::print;
+use crate::report::{Interrupted, failure};
+use crate::trusted::{Trusted, pin_of_first};
+use crate::{device, offering};
 
 /// How often it is asked whether somebody has confirmed.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -28,22 +33,37 @@ pub struct Pair {
     /// local network and those that this machine has joined are shown to choose from.
     #[arg(value_name = "ADDRESS")]
     target: Option<String>,
-    /// Only list the coordinators, as one JSON document.
-    #[arg(long, conflicts_with = "target")]
-    json: bool,
+    /// The words of an invitation that was read out. The link is safer: it says whom to believe.
+    #[arg(long, value_name = "WORDS", requires = "target")]
+    invite: Option<String>,
     /// Who uses this machine, as a proposal to whoever confirms.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Offer this share of this machine there; repeat for more. Asked on a terminal; all, if nothing is said.
+    #[arg(long = "share", value_name = "NAME", conflicts_with_all = ["no_shares", "all_shares"])]
+    shares: Vec<String>,
+    /// Offer no share of this machine there.
+    #[arg(long, conflicts_with = "all_shares")]
+    no_shares: bool,
+    /// Offer all shares of this machine there, also those that come later.
+    #[arg(long)]
+    all_shares: bool,
+    /// Believe a certificate that the coordinator's owner brought, if one of these authorities (PEM) vouches for it.
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// Answer with one JSON document.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Joins the coordinator that was named, or is chosen from those that there are.
-pub fn run(pair: &Pair, settings: &Settings) -> Result<()> {
-    let config = config::resolve(settings)?;
+pub fn run(pair: &Pair, typed: &Typed) -> Result<()> {
+    let config = config::resolve(&typed.settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         tokio::select! {
-            joined = choose_and_join(&config, pair) => joined,
-            _ = tokio::signal::ctrl_c() => bail!("cancelled; nothing was joined"),
+            joined = pair.choose_and_join(&config) => joined,
+            told = tokio::signal::ctrl_c() => told.map_err(Into::into).and(Err(Interrupted.into())),
         }
     });
     // A question on the terminal that nobody answers any more is not waited for.
@@ -51,59 +71,172 @@ pub fn run(pair: &Pair, settings: &Settings) -> Result<()> {
     ended
 }
 
-async fn choose_and_join(config: &Config, pair: &Pair) -> Result<()> {
-    let target = match &pair.target {
-        Some(target) => Some(target.clone()),
-        None => around::choose(config, pair.json).await?,
-    };
-    match target {
-        Some(target) => join(config, &target, pair.user.clone()).await,
-        None => Ok(()),
+/// An invitation: what lets the machine in, and by which certificate its coordinator is known.
+#[derive(Debug, PartialEq, Eq)]
+struct Invitation {
+    text: String,
+    pin: Option<CertificatePin>,
+}
+
+impl Invitation {
+    /// The one in a link, or the one that was typed beside the address.
+    fn of(target: &str, typed: Option<&str>) -> Option<Self> {
+        let text = typed.or(target.split_once('#').map(|(_, secret)| secret))?;
+        let (_, pin) = CertificatePin::split(text);
+        Some(Self { text: text.to_owned(), pin })
     }
 }
 
-/// From the first question to the membership on disk.
-async fn join(config: &Config, target: &str, user: Option<String>) -> Result<()> {
-    let address = Address::parse(target)?;
-    let key = device::load_or_make(&config.homes.state)?;
-    let started = start(config, &address, &key, target, user).await?;
-    // What is shown is made here, from what this machine saw. Somebody in between cannot make it the same.
-    let shown = words::pairing_words(&started.coordinator, key.id(), &started.pending_pairing_id);
-    show(&started, &shown);
-    let membership = claim(&address, &key, &started).await?;
-    let name = membership.coordinator.name.clone();
-    let owner = membership.display_name.clone();
-    let mut all = Memberships::read(&config.homes.state)?;
-    all.add(membership);
-    all.write(&config.homes.state)?;
-    say_joined(&config.device_name, &name, &owner);
-    Ok(())
+impl Pair {
+    async fn choose_and_join(&self, config: &Config) -> Result<()> {
+        let target = match &self.target {
+            Some(target) => Some(target.clone()),
+            None => around::choose(config, self.json).await?,
+        };
+        match target {
+            Some(target) => self.join(config, &target).await,
+            None => Ok(()),
+        }
+    }
+
+    /// From the first question to the membership on disk.
+    async fn join(&self, config: &Config, target: &str) -> Result<()> {
+        let address = Address::parse(target).map_err(|error| {
+            failure(ErrorCode::BadParameter, format!("{error:#}."), "Write it as its page shows it.")
+        })?;
+        let key = device::load_or_make(&config.homes.state)?;
+        let invitation = Invitation::of(target, self.invite.as_deref());
+        let started = self.start(config, &address, &key, invitation.as_ref()).await?;
+        let proof = self.proof(&address, &started.coordinator).await?;
+        let offered = self.offered(config, &started.coordinator.name).await?;
+        // What is shown is made here, from what this machine saw. Somebody in between cannot make it the same.
+        let words = words::pairing_words(&started.coordinator, key.id(), &started.pending_pairing_id);
+        let said_later =
+            invitation.filter(|invitation| invitation.pin.is_none()).map(|invitation| invitation.text);
+        self.show(&started, &words, said_later.is_some())?;
+        if said_later.is_some() {
+            compared().await?;
+        }
+        let mut membership = claim(&address, &key, &started, &proof, said_later).await?;
+        (membership.proof, membership.offered) = (proof, offered);
+        let mut all = Memberships::read(&config.homes.state)?;
+        all.add(membership.clone());
+        all.write(&config.homes.state)?;
+        self.say_joined(&config.device_name, &membership)
+    }
+
+    /// Begins. An invitation is said only to who has proved to be the one that it is from.
+    async fn start(
+        &self,
+        config: &Config,
+        address: &Address,
+        key: &DeviceKey,
+        invitation: Option<&Invitation>,
+    ) -> Result<PairingStarted> {
+        let pin = invitation.and_then(|invitation| invitation.pin);
+        let trusted = pin.map_or(Trusted::AnyoneYet, Trusted::Pinned);
+        let client = Client::new(&Connector::new(address.clone(), trusted)?);
+        let asked = StartPairing {
+            display_name: self.user.clone().unwrap_or_else(user_name),
+            device_name: config.device_name.clone(),
+            platform: std::env::consts::OS.into(),
+            public_key: key.id(),
+            invite: invitation.filter(|_| pin.is_some()).map(|invitation| invitation.text.clone()),
+        };
+        let started: PairingStarted = client.post("/api/v1/pairing/start", &asked).await?;
+        check_keys(&started.coordinator, pin)?;
+        Ok(started)
+    }
+
+    /// What has to stand behind the coordinator's certificate from now on.
+    async fn proof(&self, address: &Address, keys: &CoordinatorKeys) -> Result<Proof> {
+        if let Some(path) = &self.roots {
+            let pem =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            // Whoever names authorities means them and nothing else.
+            answers(address, Trusted::Authority(&pem)).await?;
+            return Ok(Proof::Roots { pem });
+        }
+        match keys.certificate {
+            None => Ok(Proof::Authority),
+            Some(_) if answers(address, Trusted::SystemRoots).await.is_ok() => Ok(Proof::System),
+            Some(_) => Ok(Proof::Certificate),
+        }
+    }
+
+    /// What the coordinator shall be offered.
+    async fn offered(&self, config: &Config, coordinator: &str) -> Result<Offered> {
+        match () {
+            () if self.no_shares => Ok(Offered::Only([].into())),
+            () if !self.shares.is_empty() => {
+                offering::only(&offering::own_shares(config).await?, self.shares.iter().map(String::as_str))
+            }
+            () if self.all_shares || !offering::can_ask() => Ok(Offered::All),
+            () => match offering::own_shares(config).await {
+                Ok(shares) if !shares.is_empty() => offering::ask(coordinator, &shares).await,
+                _ => Ok(Offered::All),
+            },
+        }
+    }
+
+    fn show(&self, started: &PairingStarted, words: &[&str], to_be_answered: bool) -> Result<()> {
+        let name = &started.coordinator.name;
+        let code = started.pairing_code.as_ref().filter(|_| !to_be_answered);
+        let mut lines = vec![format!("Joining {name}"), String::new()];
+        lines.extend(code.map(|code| format!("  Code    {code}")));
+        lines.push(format!("  Words   {}", words.join("  ")));
+        lines.push(String::new());
+        lines.push(match code {
+            Some(_) => {
+                format!("Type the code into the page of {name}, see the same words there, and confirm.")
+            }
+            None if to_be_answered => {
+                format!("Have somebody look at the page of {name}: it shows four words too.")
+            }
+            None => "The invitation lets this machine in.".into(),
+        });
+        let minutes = (started.expires_at - OffsetDateTime::now_utc()).whole_minutes().clamp(1, 60);
+        lines.push(format!("There are {minutes} minutes for it. Ctrl-C cancels."));
+        lines.iter().try_for_each(|line| self.say(line))
+    }
+
+    fn say_joined(&self, device: &str, membership: &Membership) -> Result<()> {
+        if self.json {
+            return print::json(&document(membership));
+        }
+        let (name, owner) = (&membership.coordinator.name, &membership.display_name);
+        self.say("")?;
+        self.say(&format!("{device} has joined {name}, as {owner}'s machine."))?;
+        self.say(match &membership.offered {
+            Offered::All => "What it shares is seen there as long as Lanthorn runs here.",
+            Offered::Only(shares) if shares.is_empty() => "None of its shares is offered there.",
+            Offered::Only(_) => "The shares that were named are seen there as long as Lanthorn runs here.",
+        })?;
+        self.say(&format!("Change that with: lanthorn shares offer|withhold SHARE --to \"{name}\""))
+    }
+
+    /// To people: beside the document, where one is wanted.
+    fn say(&self, text: &str) -> Result<()> {
+        if self.json {
+            print::remark(text);
+            return Ok(());
+        }
+        print::line(text)
+    }
 }
 
-async fn start(
-    config: &Config,
-    address: &Address,
-    key: &DeviceKey,
-    target: &str,
-    user: Option<String>,
-) -> Result<PairingStarted> {
-    let client = Client::new(&Connector::new(address.clone(), &Trusted::AnyoneYet)?);
-    let invite = target.split_once('#').map(|_| target.to_owned());
-    let asked = StartPairing {
-        display_name: user.unwrap_or_else(user_name),
-        device_name: config.device_name.clone(),
-        platform: std::env::consts::OS.into(),
-        public_key: key.id(),
-        invite,
-    };
-    let started: PairingStarted = client.post("/api/v1/pairing/start", &asked).await?;
-    let keys = &started.coordinator;
-    let pinned = keys.ticket_keys.iter().any(|text| {
-        let key = base64url::decode_exactly(text).map(proto::ticket::PublicKey::from_bytes);
-        key.is_some_and(|key| key.id() == keys.id)
-    });
-    ensure!(pinned, "the coordinator's id is not that of its key");
-    Ok(started)
+/// What is told of a membership: not the keys.
+fn document(membership: &Membership) -> serde_json::Value {
+    let Membership { coordinator, principal_id, display_name, joined, offered, .. } = membership;
+    json!({
+        "id": coordinator.id,
+        "name": coordinator.name,
+        "urls": coordinator.urls,
+        "principal": principal_id,
+        "display_name": display_name,
+        "joined": joined.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
+        "offered": offered,
+    })
 }
 
 /// Whoever is signed in on this machine.
@@ -112,46 +245,75 @@ fn user_name() -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "Somebody".into())
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the user compares and types")]
-fn show(started: &PairingStarted, words: &[&str]) {
-    let name = &started.coordinator.name;
-    println!("Joining {name}\n");
-    if let Some(code) = &started.pairing_code {
-        println!("  Code    {code}");
-    }
-    println!("  Words   {}\n", words.join("  "));
-    match started.pairing_code {
-        Some(_) => println!("Type the code into the page of {name}, see the same words there, and confirm."),
-        None => println!("The invitation lets this machine in."),
-    }
-    let minutes = (started.expires_at - OffsetDateTime::now_utc()).whole_minutes().clamp(1, 60);
-    println!("The code is good for {minutes} minutes. Ctrl-C cancels.");
+/// The coordinator goes by its keys, and has the certificate that the invitation says.
+fn check_keys(keys: &CoordinatorKeys, pin: Option<CertificatePin>) -> Result<()> {
+    let pinned = keys.ticket_keys.iter().any(|text| {
+        let key = base64url::decode_exactly(text).map(proto::ticket::PublicKey::from_bytes);
+        key.is_some_and(|key| key.id() == keys.id)
+    });
+    ensure!(pinned, "the coordinator's id is not that of its key");
+    let its = match &keys.authority {
+        Some(pem) => Some(pin_of_first(pem)?),
+        None => keys.certificate,
+    };
+    ensure!(
+        its.is_some(),
+        "the coordinator does not say by which certificate it is known; it may need an update"
+    );
+    ensure!(
+        pin.is_none() || pin == its,
+        "the coordinator goes by another certificate than the invitation says"
+    );
+    Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the user waits for")]
-fn say_joined(device: &str, coordinator: &str, owner: &str) {
-    println!("\n{device} has joined {coordinator}, as {owner}'s machine.");
-    println!("What it shares is seen there as long as Lanthorn runs here.");
+/// Fails unless the coordinator proves itself so. Asks for nothing that depends on who asks.
+async fn answers(address: &Address, trusted: Trusted<'_>) -> Result<()> {
+    let client = Client::new(&Connector::new(address.clone(), trusted)?);
+    client.get::<serde_json::Value>("/health").await.map(drop)
+}
+
+/// Asks whether the words are the same on both screens. Before that, nobody is told an invitation.
+async fn compared() -> Result<()> {
+    if !offering::can_ask() {
+        return Err(failure(
+            ErrorCode::BadParameter,
+            "Words of an invitation do not say whom to believe, and nobody is here to compare the four words.",
+            "Run this on a terminal, or use the link of the invitation.",
+        ));
+    }
+    let answer = offering::line("Are they the same words there? [y/N] ".into()).await?;
+    if matches!(answer.trim(), "y" | "yes" | "Y") {
+        return Ok(());
+    }
+    Err(failure(
+        ErrorCode::WrongSignature,
+        "The words were not the same: somebody may be in between. Nothing was told to them.",
+        "Ask at that machine itself for its address.",
+    ))
 }
 
 /// Asks until somebody has confirmed. From here on the coordinator has to prove itself by what it said it was.
-async fn claim(address: &Address, key: &DeviceKey, started: &PairingStarted) -> Result<Membership> {
-    let authority = started.coordinator.authority.as_deref().context(
-        "this coordinator shows a certificate of its owner's own, which cannot be pinned; \
-         start it without --certificate to let machines join",
-    )?;
-    let client = Client::new(&Connector::new(address.clone(), &Trusted::Authority(authority))?);
+async fn claim(
+    address: &Address,
+    key: &DeviceKey,
+    started: &PairingStarted,
+    proof: &Proof,
+    invite: Option<String>,
+) -> Result<Membership> {
+    let client = Client::new(&Connector::new(address.clone(), proof.of(&started.coordinator)?)?);
     let text = claim_text(&started.pending_pairing_id, &started.challenge);
     let question = ClaimPairing {
         pending_pairing_id: started.pending_pairing_id.clone(),
         signature: base64url::encode(&key.sign(&text)),
+        invite,
     };
     let mut failures = 0;
     loop {
         match client.post::<Claim>("/api/v1/pairing/claim", &question).await {
             Ok(Claim::Waiting) => failures = 0,
             Ok(paired @ Claim::Paired { .. }) => return keep(paired, address, key, started),
-            Err(error) if error.is::<crate::client::Refused>() => return Err(error),
+            Err(error) if error.is::<Refused>() => return Err(error),
             Err(error) if failures == MAX_FAILURES => return Err(error),
             Err(_) => failures += 1,
         }
@@ -167,11 +329,38 @@ fn keep(claim: Claim, address: &Address, key: &DeviceKey, started: &PairingStart
     let before = &started.coordinator;
     let same = coordinator.id == before.id
         && coordinator.ticket_keys == before.ticket_keys
-        && coordinator.authority == before.authority;
+        && coordinator.authority == before.authority
+        && coordinator.certificate == before.certificate;
     ensure!(same && client_device_id == key.id(), "the coordinator is not the one whose words were compared");
-    let mut coordinator = coordinator;
+    let mut coordinator = *coordinator;
     coordinator.urls.retain(|url| Address::parse(url).is_ok_and(|known| known != *address));
     coordinator.urls.insert(0, address.url());
-    let joined = OffsetDateTime::now_utc();
-    Ok(Membership { coordinator, principal_id, display_name, client_device_id, joined })
+    Ok(Membership {
+        coordinator,
+        principal_id,
+        display_name,
+        client_device_id,
+        proof: Proof::default(),
+        offered: Offered::default(),
+        joined: OffsetDateTime::now_utc(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_is_in_the_link_or_beside_the_address() {
+        let pin = CertificatePin::of(b"c");
+        let link = format!("https://attic:7000/invite#{}", pin.behind("s3cret"));
+        for (target, typed, text, its) in [
+            (link.as_str(), None, pin.behind("s3cret"), Some(pin)),
+            ("https://attic:7000/invite#s3cret", None, "s3cret".into(), None),
+            ("attic", Some("zinc apple"), "zinc apple".into(), None),
+        ] {
+            assert_eq!(Invitation::of(target, typed), Some(Invitation { text, pin: its }), "{target}");
+        }
+        assert_eq!(Invitation::of("attic:7000", None), None);
+    }
 }

@@ -12,8 +12,11 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::asking::Asking;
+use super::offered::{self, Offering};
 use crate::address::Address;
 use crate::cli::Typed;
+use crate::config;
+use crate::membership::{Membership, Memberships};
 use crate::places::{Catalog, Place};
 use crate::print::{self, Align, Table};
 use crate::report::failure;
@@ -51,6 +54,16 @@ enum Change {
         #[command(flatten)]
         asking: Asking,
     },
+    /// Offer a share of this machine to a coordinator that it has joined.
+    Offer {
+        #[command(flatten)]
+        what: Offering,
+    },
+    /// Withhold a share of this machine from a coordinator that it has joined, at once.
+    Withhold {
+        #[command(flatten)]
+        what: Offering,
+    },
     /// Let somebody do something with a share, or list who may.
     Grant {
         /// The share, as DEVICE:SHARE.
@@ -80,9 +93,13 @@ enum Change {
 /// Lists or changes them.
 pub fn run(command: &ManageShares, typed: &Typed) -> Result<()> {
     match &command.change {
-        None => command.asking.run(typed, async |at| list(&at, command.asking.json).await),
+        None => {
+            let joined = joined(&command.asking, typed)?;
+            command.asking.run(typed, async |at| list(&at, &joined, command.asking.json).await)
+        }
         Some(Change::Add { shared, called, asking }) => {
-            asking.run(typed, async |at| add(&at, shared, called.as_deref(), asking.json).await)
+            let joined = joined(asking, typed)?;
+            asking.run(typed, async |at| add(&at, shared, called.as_deref(), &joined, asking.json).await)
         }
         Some(Change::Rm { share, asking }) => asking.run(typed, async |at| {
             let place = whole_share(&at, share).await?;
@@ -93,6 +110,8 @@ pub fn run(command: &ManageShares, typed: &Typed) -> Result<()> {
                 &format!("{} is not offered any more", place.address),
             )
         }),
+        Some(Change::Offer { what }) => offered::change(what, typed, Offering::offer),
+        Some(Change::Withhold { what }) => offered::change(what, typed, Offering::withhold),
         Some(Change::Grant { share, who: None, asking, .. }) => {
             asking.run(typed, async |at| rights(&at, share, asking.json).await)
         }
@@ -122,28 +141,48 @@ fn done(as_json: bool, document: &Value, text: &str) -> Result<()> {
     if as_json { print::json(document) } else { print::line(text) }
 }
 
-async fn list(at: &SignedIn, as_json: bool) -> Result<()> {
+/// The coordinators to which the shares of this machine may be offered, where it is this machine's own that is asked.
+fn joined(asking: &Asking, typed: &Typed) -> Result<Vec<Membership>> {
+    match asking.on {
+        None => Ok(Memberships::read(&config::resolve(&typed.settings)?.homes.state)?.memberships),
+        Some(_) => Ok(Vec::new()),
+    }
+}
+
+async fn list(at: &SignedIn, joined: &[Membership], as_json: bool) -> Result<()> {
     let catalog = Catalog::read(at).await?;
     if as_json {
         return print::json(&Shares { shares: catalog.shares });
     }
-    let mut table = Table::new(&[
-        ("SHARE", Align::Left),
-        ("STATE", Align::Left),
-        ("YOU MAY", Align::Left),
-        ("FOLDER", Align::Left),
-    ]);
+    let mut columns = vec!["SHARE", "STATE", "YOU MAY", "FOLDER"];
+    columns.extend((!joined.is_empty()).then_some("OFFERED TO"));
+    let columns: Vec<_> = columns.into_iter().map(|heading| (heading, Align::Left)).collect();
+    let mut table = Table::new(&columns);
     for share in &catalog.shares {
         let place = catalog.within(share, proto::RelPath::root());
-        let online = catalog.devices.iter().any(|device| device.id == share.device_id && device.online);
+        let online = catalog.devices.iter().any(|device| device.id == place.device && device.online);
         let state = if online { "online" } else { "offline" };
         let folder = share.folder.clone().unwrap_or_default();
-        table.row([place.address.to_string(), state.into(), subjects::words(share.permissions), folder]);
+        let mut row =
+            vec![place.address.to_string(), state.into(), subjects::words(share.permissions), folder];
+        if !joined.is_empty() {
+            let is_offered =
+                |joined: &&Membership| share.device_id == at.device() && joined.offered.includes(share.id);
+            let to: Vec<_> = joined.iter().filter(is_offered).map(name_of).collect();
+            row.push(to.join(", "));
+        }
+        table.row(row);
     }
     table.print()
 }
 
-async fn add(at: &SignedIn, shared: &Path, called: Option<&str>, as_json: bool) -> Result<()> {
+async fn add(
+    at: &SignedIn,
+    shared: &Path,
+    called: Option<&str>,
+    joined: &[Membership],
+    as_json: bool,
+) -> Result<()> {
     let folder = shared.canonicalize().map_err(|error| {
         let message = format!("{} cannot be offered: {error}.", shared.display());
         failure(ErrorCode::NotFound, message, "Name a folder of this machine.")
@@ -154,7 +193,14 @@ async fn add(at: &SignedIn, shared: &Path, called: Option<&str>, as_json: bool) 
         asked["name"] = json!(name);
     }
     let share: Share = at.ask(Method::POST, "/api/v1/catalog/shares", &asked).await?;
-    done(as_json, &json!(share), &format!("{folder} is offered as {}", share.name))
+    let also: Vec<_> =
+        joined.iter().filter(|joined| joined.offered.includes(share.id)).map(name_of).collect();
+    let also = if also.is_empty() { String::new() } else { format!(", also to {}", also.join(", ")) };
+    done(as_json, &json!(share), &format!("{folder} is offered as {}{also}", share.name))
+}
+
+fn name_of(joined: &Membership) -> &str {
+    &joined.coordinator.name
 }
 
 async fn whole_share(at: &SignedIn, typed: &str) -> Result<Place> {

@@ -29,6 +29,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let doors = Doors { tls: Some(coordinator.tls()), lanes: Some(endpoint.clone()) };
     let running = Running::begin(&config, Role::All, router, doors, control::words(&coordinator))?;
     control::be_found(&config, &coordinator, running.bound());
-    let links = links::begin(&config, key, (agent, endpoint), &offers)?;
+    let (links, standing) = links::begin(&config, key, (agent, endpoint), &offers)?;
+    coordinator.set_joined(standing);
     Ok(running.with_links(links).at_end(async move { coordinator.close().await }))
 }

@@ -191,10 +191,12 @@ impl Summary {
     fn fail(&mut self, place: &Place, error: &anyhow::Error, progress: &Progress) {
         let (exit_code, message) = match error.downcast_ref::<Refused>() {
             Some(Refused(error)) => (error.code.exit_code(), error.message.clone()),
-            None if error.is::<Unreachable>() => {
-                (ErrorCode::DeviceUnreachable.exit_code(), format!("{error:#}"))
+            None => {
+                let code = error
+                    .downcast_ref::<Unreachable>()
+                    .map_or(1, |unreachable| unreachable.code().exit_code());
+                (code, format!("{error:#}"))
             }
-            None => (1, format!("{error:#}")),
         };
         progress.remark(&format!("{}: {message}", place.address));
         self.failed.push(Failed { path: place.address.to_string(), message, exit_code });

@@ -160,7 +160,7 @@ fn nobody_else_is_told_anything_at_the_port() {
     drop(other);
     point_at(&world, SocketAddr::from(([127, 0, 0, 1], other_server.port)));
     let (code, said) = failed(&world, &["ls"]);
-    assert!(code == 5 && said.contains("certificate"), "{code}, {said}");
+    assert!(code == 4 && said.contains("another certificate"), "{code}, {said}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod devices;
 mod files;
 mod first_run;
 mod hosts;
+mod joining;
 mod ports;
 mod promises;
 mod rig;

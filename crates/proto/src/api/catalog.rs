@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
+use super::devices::JoinedCoordinator;
 use crate::{DeviceId, Permissions, PrincipalId, ShareId};
 
 /// A machine.
@@ -25,6 +26,9 @@ pub struct Device {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(required)]
     pub last_seen: Option<OffsetDateTime>,
+    /// The coordinators that it has joined, and how its links to them stand: of this machine, for its owner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedCoordinator>,
 }
 
 /// The machines the caller can see.

@@ -1,7 +1,10 @@
-//! Shapes of how other machines are reached: `/api/v1/devices/{device}/path`.
+//! Shapes of how machines reach each other: `/api/v1/devices/{device}/path`, and the coordinators that a machine has joined.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
+
+use crate::{ApiError, Offered, ShareId};
 
 /// On which way a request to a device goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,4 +32,52 @@ pub struct DevicePath {
     pub round_trip_ms: Option<f64>,
     /// Why this way and no better one, for people.
     pub why: String,
+}
+
+/// How a machine's link to a coordinator that it has joined stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkStanding {
+    /// It has not been tried to the end yet.
+    Connecting,
+    /// The machine is registered there.
+    Connected,
+    /// There is no link; the machine tries again.
+    Waiting,
+    /// The coordinator does not let the machine in; it asks again now and then.
+    Refused,
+}
+
+/// A coordinator that this machine has joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JoinedCoordinator {
+    /// The id that it had when it was joined.
+    pub id: String,
+    /// What its machine is called.
+    pub name: String,
+    /// Where it was joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How the link to it stands.
+    pub standing: LinkStanding,
+    /// Since when it stands so.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+    /// What is wrong, for people: why there is no link, or a clock that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ApiError>,
+    /// The shares of this machine that it is offered; absent if all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<Vec<ShareId>>,
+}
+
+impl JoinedCoordinator {
+    /// What it is offered, as it is written here.
+    #[must_use]
+    pub fn shares_of(offered: &Offered) -> Option<Vec<ShareId>> {
+        match offered {
+            Offered::All => None,
+            Offered::Only(shares) => Some(shares.iter().copied().collect()),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{DeviceId, PrincipalId, Secret};
+use crate::{CertificatePin, DeviceId, PrincipalId, Secret};
 
 /// A machine asks to join.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -59,6 +59,10 @@ pub struct CoordinatorKeys {
     /// The certificate authority of its pages (PEM), where it has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
+    /// By which certificate it is known, where its owner brought one and there is no such authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub certificate: Option<CertificatePin>,
     /// Where it can be asked, likeliest first.
     pub urls: Vec<String>,
 }
@@ -124,6 +128,9 @@ pub struct ClaimPairing {
     pub pending_pairing_id: String,
     /// The device's signature of [`claim_text`], in base64url.
     pub signature: String,
+    /// An invite, in place of somebody who confirms: from a machine that has only now made sure whom it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<String>,
 }
 
 /// How a pairing stands, told to the machine that began it.
@@ -141,7 +148,7 @@ pub enum Claim {
         /// The machine, as the coordinator knows it.
         client_device_id: DeviceId,
         /// The coordinator, to be pinned.
-        coordinator: CoordinatorKeys,
+        coordinator: Box<CoordinatorKeys>,
     },
 }
 

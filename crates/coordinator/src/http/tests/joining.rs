@@ -3,8 +3,10 @@
 use axum::http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use peer::DeviceKey;
+use proto::api::devices::{JoinedCoordinator, LinkStanding};
 use proto::api::pairing::{CoordinatorKeys, claim_text};
-use proto::{base64url, words};
+use proto::{ApiError, CertificatePin, ErrorCode, base64url, words};
+use rustls::pki_types::{CertificateDer, pem};
 use serde_json::{Value, json};
 
 use super::machines::Machine;
@@ -34,9 +36,16 @@ impl Machine {
     }
 
     async fn claim(&mut self, world: &World, started: &Value) -> Answer {
+        self.claim_with(world, started, None).await
+    }
+
+    async fn claim_with(&mut self, world: &World, started: &Value, invite: Option<&str>) -> Answer {
         let (id, challenge) = (str_of(started, "pending_pairing_id"), str_of(started, "challenge"));
         let signature = base64url::encode(&self.key.sign(&claim_text(id, challenge)));
-        let asked = json!({"pending_pairing_id": id, "signature": signature});
+        let mut asked = json!({"pending_pairing_id": id, "signature": signature});
+        if let Some(invite) = invite {
+            asked["invite"] = json!(invite);
+        }
         self.at.post(world, "/api/v1/pairing/claim", asked).await
     }
 
@@ -369,6 +378,45 @@ async fn a_machine_joins_by_an_invitation_alone() {
 }
 
 #[tokio::test]
+async fn an_invitation_can_be_shown_after_the_words_were_compared() {
+    let (world, mut owner) = World::set_up().await;
+    let made = invite(&mut owner, &world, json!({})).await;
+    let mut machine = stranger(2);
+    let started = machine.start(&world).await;
+    let waiting = owner.get(&world, "/api/v1/pairing/waiting").await.body;
+    assert_eq!(waiting["waiting"][0]["words"], started["words"], "both screens show them");
+    let wrong = machine.claim_with(&world, &started, Some("zinc zinc zinc")).await;
+    assert_eq!(wrong.code(), "WRONG_CODE");
+    assert_eq!(machine.claim(&world, &started).await.body["state"], "waiting", "it can be typed again");
+    let mut thief = stranger(3);
+    let stolen = thief.claim_with(&world, &started, Some(str_of(&made, "words"))).await;
+    assert_eq!(stolen.code(), "WRONG_SIGNATURE", "an invitation is used for who began");
+    let paired = machine.claim_with(&world, &started, Some(str_of(&made, "words"))).await.body;
+    assert_eq!(paired["state"], "paired", "{paired}");
+    assert_eq!(machine.claim(&world, &started).await.body, paired, "an answer that was lost comes again");
+    assert_eq!(owner.get(&world, "/api/v1/pairing/waiting").await.body["waiting"], json!([]));
+    let late = confirm(&mut owner, &world, &started, json!({})).await;
+    assert_eq!(late.code(), "WRONG_CODE", "its code went with it");
+    let mut other = stranger(4);
+    let started = other.start(&world).await;
+    let used = other.claim_with(&world, &started, Some(str_of(&made, "words"))).await;
+    assert_eq!(used.code(), "WRONG_CODE", "an invitation is good once");
+}
+
+#[tokio::test]
+async fn an_invitation_says_by_which_certificate_its_coordinator_is_known() {
+    let (world, mut owner) = World::set_up().await;
+    let made = invite(&mut owner, &world, json!({})).await;
+    let keys = stranger(2).start(&world).await["coordinator"].clone();
+    let authority = pem::PemObject::from_pem_slice(str_of(&keys, "authority").as_bytes()).unwrap();
+    let authority: CertificateDer<'_> = authority;
+    let (_, pin) = CertificatePin::split(str_of(&made, "url"));
+    assert_eq!(pin, Some(CertificatePin::of(&authority)));
+    assert_eq!(made["url"], made["text"]);
+    assert!(keys["certificate"].is_null(), "there is an authority");
+}
+
+#[tokio::test]
 async fn what_an_invitation_says_is_checked() {
     let (world, mut owner) = World::set_up().await;
     for (bad, code) in [
@@ -479,4 +527,34 @@ async fn what_happens_at_the_door_is_written_down_and_no_secret_with_it() {
     for secret in [secret, str_of(&started, "pairing_code"), str_of(&started, "challenge")] {
         assert!(!log.to_string().contains(&format!("\"{secret}")), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn where_this_machine_is_joined_is_its_owner_s_own_business() {
+    let (world, mut owner) = World::set_up().await;
+    let (mut guest, _) = guest(&world, &mut owner).await;
+    let shares = owner.get(&world, "/api/v1/catalog/shares").await.body;
+    let person = guest.get(&world, "/api/v1/auth/me").await.body["principal"].clone();
+    let subject = json!({"kind": "principal", "id": person});
+    let grant = json!({"share": shares["shares"][0]["id"], "subject": subject, "permissions": ["read"]});
+    let given = owner.send(&world, Method::PUT, "/api/v1/grants", Some(grant)).await;
+    assert!(given.status.is_success(), "the guest sees this machine: {}", given.body);
+    let told = JoinedCoordinator {
+        id: "0123".into(),
+        name: "Barn".into(),
+        url: Some("https://barn:7000".into()),
+        standing: LinkStanding::Refused,
+        since: time::OffsetDateTime::UNIX_EPOCH,
+        trouble: Some(ApiError::new(ErrorCode::Forbidden, "Not any more.", "Pair it again.")),
+        shares: Some(Vec::new()),
+    };
+    world.coordinator.set_joined(tokio::sync::watch::channel(vec![told]).1);
+    let joined = async |browser: &mut Browser| {
+        let devices = browser.get(&world, "/api/v1/catalog/devices").await.body;
+        let local = devices["devices"].as_array().unwrap().iter().find(|device| device["local"] == true);
+        local.unwrap()["joined"].clone()
+    };
+    let seen = joined(&mut owner).await;
+    assert_eq!((&seen[0]["name"], &seen[0]["since"]), (&json!("Barn"), &json!("1970-01-01T00:00:00Z")));
+    assert!(joined(&mut guest).await.is_null(), "a guest is told nothing of it");
 }

@@ -46,6 +46,11 @@ impl World {
         Self { host: Some(host.name().to_owned()), ..Self::new() }
     }
 
+    /// The state folder.
+    pub fn state(&self) -> PathBuf {
+        self.home.path().join(".local/state/lanthorn")
+    }
+
     /// The folder that is shared.
     pub fn shared(&self) -> PathBuf {
         self.home.path().join("shared")
@@ -289,12 +294,22 @@ pub struct Joining {
 impl Joining {
     /// Has the machine ask the coordinator to let it in.
     pub fn begin(machine: &World, coordinator: &Server) -> Self {
-        Self::begin_at(machine, &format!("127.0.0.1:{}", coordinator.port))
+        Self::begin_with(machine, coordinator, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn begin_with(machine: &World, coordinator: &Server, more: &[&str]) -> Self {
+        Self::ask(machine, &[&[format!("127.0.0.1:{}", coordinator.port).as_str()], more].concat())
     }
 
     /// The same for a coordinator at this address.
     pub fn begin_at(machine: &World, address: &str) -> Self {
-        let mut child = machine.lanthorn(["pair", address]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::ask(machine, &[address])
+    }
+
+    fn ask(machine: &World, args: &[&str]) -> Self {
+        let mut pair = machine.lanthorn([&["pair"], args].concat());
+        let mut child = pair.stdout(Stdio::piped()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
         while !printed.contains("Ctrl-C") {
