@@ -96,8 +96,7 @@ pub fn be_found(config: &Config, coordinator: &Coordinator, bound: SocketAddr) {
 
 /// Adds the description of the API.
 pub fn with_description(router: Router) -> Router {
-    let description = super::openapi::description();
-    router.route("/api/openapi.json", axum::routing::get(move || async move { Json(description) }))
+    router.route("/api/openapi.json", axum::routing::get(super::openapi::serve))
 }
 
 fn offered(share: &coordinator::SharedFolder) -> OfferedFolder {

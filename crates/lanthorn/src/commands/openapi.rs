@@ -1,8 +1,11 @@
 //! `lanthorn openapi`: the description of the HTTP API, made from the code, for programs and for people.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use anyhow::Result;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
 use proto::ErrorCode;
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
@@ -42,6 +45,14 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
 fn operation_id(method: &str, path: &str) -> String {
     let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>().join("_")
+}
+
+/// Made when it is first asked for: the making takes megabytes, and most processes are never asked.
+static WRITTEN: LazyLock<String> = LazyLock::new(|| description().to_json().unwrap_or_default());
+
+/// `GET /api/openapi.json`.
+pub async fn serve() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], WRITTEN.as_str())
 }
 
 /// Prints the description, as OpenAPI or as Markdown.
