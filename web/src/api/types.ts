@@ -27,6 +27,7 @@ export type Trust = Schemas['Trust'];
 
 export type Device = Schemas['Device'];
 export type Devices = Schemas['Devices'];
+export type JoinedCoordinator = Schemas['JoinedCoordinator'];
 export type PairedDevice = Schemas['PairedDevice'];
 export type PairedDevices = Schemas['PairedDevices'];
 export type DevicePath = Schemas['DevicePath'];

@@ -596,14 +596,26 @@ export const fr: Words = {
     hint: (here) =>
       `${here} peut aussi paraître dans un autre Lanthorn, le vôtre ou celui de quelqu’un d’autre.`,
     title: (here) => `${here} rejoint un autre Lanthorn`,
-    ask: 'La personne à qui appartient l’autre y ouvre Appareils, choisit « Ajouter une machine » et vous dit l’adresse qui figure dans la commande.',
+    ask: 'Tapée sans adresse, la commande ci-dessous montre les Lanthorn de ce réseau. Sinon, la personne à qui appartient l’autre y ouvre Appareils, choisit « Ajouter une machine » et vous dit l’adresse qui figure dans la commande.',
     type: (here) => `Sur ${here}, ouvrez un terminal et tapez, avec cette adresse :`,
     address: 'ADRESSE',
+    joined: 'Rejoints',
+    joinedHint: (here) => `Les autres Lanthorn où paraît ${here}.`,
+    standings: {
+      connected: 'connecté',
+      connecting: 'connexion…',
+      waiting: 'pas de lien',
+      refused: 'refusé',
+    },
+    since: (when) => `depuis le ${when}`,
+    offersAll: 'tous ses dossiers',
+    offersOnly: (names) => `seulement ${names}`,
+    offersNothing: 'aucun de ses dossiers',
     shows:
       'La machine montre un code et quatre mots. Le code se tape là-bas, les mots se comparent, et personne n’envoie de PIN à personne.',
     changesTitle: 'Ce qui change',
     changes: (here) => [
-      `Les dossiers que partage ${here} paraissent là-bas aussi, pour la personne dont elle y devient une machine.`,
+      `Les dossiers de ${here} que vous choisissez dans son terminal paraissent là-bas aussi, pour la personne dont elle y devient une machine. « lanthorn shares offer » et « withhold » changent ce choix plus tard.`,
       `Qui d’autre les y voit se décide là-bas, par qui peut les gérer ; qui les voit ici se décide ici.`,
       `Ce qui est demandé là-bas est lu sur ${here} à ce moment-là, et seulement tant que Lanthorn y tourne.`,
     ],
