@@ -19,12 +19,12 @@ pub struct SaveError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Keeps settings where the next start finds them. Called on the blocking pool.
 pub trait SettingsStore: Send + Sync + 'static {
-    /// Keeps what differs between the settings as they were and as they are wanted, and returns those in force. These
-    /// are others where a flag or variable is stronger, or where somebody else has changed the file meanwhile.
+    /// Keeps what is changed, that alone, and returns the settings in force. These are others where a flag or variable
+    /// is stronger, or where somebody else has changed the file meanwhile.
     ///
     /// # Errors
     /// The settings could not be written; nothing has changed then.
-    fn save(&self, before: &Settings, wanted: &Settings) -> Result<Settings, SaveError>;
+    fn save(&self, change: &SettingsChange) -> Result<Settings, SaveError>;
 }
 
 /// Why a change of settings was not made.
@@ -63,10 +63,9 @@ impl CurrentSettings {
 
     pub(crate) async fn change(&self, change: SettingsChange) -> Result<Settings, ChangeError> {
         let _turn = self.changing.lock().await;
-        let before = self.get();
-        let wanted = apply(before.clone(), change).map_err(ChangeError::Invalid)?;
+        let change = checked(change).map_err(ChangeError::Invalid)?;
         let store = Arc::clone(&self.store);
-        let saved = tokio::task::spawn_blocking(move || store.save(&before, &wanted))
+        let saved = tokio::task::spawn_blocking(move || store.save(&change))
             .await
             .map_err(|e| SaveError(Box::new(e)))??;
         *self.current.write() = saved.clone();
@@ -74,19 +73,14 @@ impl CurrentSettings {
     }
 }
 
-fn apply(mut settings: Settings, change: SettingsChange) -> Result<Settings, &'static str> {
-    if let Some(name) = change.device_name {
-        settings.device_name = parse_name(&name)?;
+/// The change as it can be kept.
+fn checked(change: SettingsChange) -> Result<SettingsChange, &'static str> {
+    let device_name = change.device_name.as_deref().map(parse_name).transpose()?;
+    let is_idle_time = |seconds| (MIN_IDLE_SECONDS..=MAX_IDLE_SECONDS).contains(&seconds);
+    if !change.session_idle_seconds.is_none_or(is_idle_time) {
+        return Err("The idle time is between one minute and one day.");
     }
-    if let Some(seconds) = change.session_idle_seconds {
-        if !(MIN_IDLE_SECONDS..=MAX_IDLE_SECONDS).contains(&seconds) {
-            return Err("The idle time is between one minute and one day.");
-        }
-        settings.session_idle_seconds = seconds;
-    }
-    settings.allow_open = change.allow_open.unwrap_or(settings.allow_open);
-    settings.open_browser = change.open_browser.unwrap_or(settings.open_browser);
-    Ok(settings)
+    Ok(SettingsChange { device_name, ..change })
 }
 
 /// A name of a machine or share: 1 to 64 characters, none of them invisible steering of the text around it.
@@ -126,15 +120,9 @@ mod tests {
 
     #[test]
     fn the_idle_time_has_limits() {
-        let settings = Settings {
-            device_name: "a".into(),
-            session_idle_seconds: 1800,
-            allow_open: true,
-            open_browser: true,
-        };
         for (seconds, good) in [(0, false), (59, false), (60, true), (86_400, true), (u64::MAX, false)] {
             let change = SettingsChange { session_idle_seconds: Some(seconds), ..Default::default() };
-            assert_eq!(apply(settings.clone(), change).is_ok(), good, "{seconds}");
+            assert_eq!(checked(change).is_ok(), good, "{seconds}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use coordinator::{SaveError, SettingsStore};
-use proto::api::settings::Settings as PageSettings;
+use proto::api::settings::{Settings as PageSettings, SettingsChange};
 use serde_json::Value;
 
 use crate::config::{self, Config};
@@ -21,11 +21,15 @@ impl SettingsFile {
         Self { path: config.homes.settings.join("settings.json"), typed: config.typed.clone() }
     }
 
-    fn write(&self, before: &PageSettings, wanted: &PageSettings) -> anyhow::Result<PageSettings> {
-        let before = entries(before);
-        // What was typed for this run only, or changed in the file meanwhile, is not written over.
-        let changed = entries(wanted).into_iter().zip(before).filter(|(wanted, before)| wanted != before);
-        settings::write_entries(&self.path, changed.map(|((name, value), _)| (name, Some(value))))?;
+    fn write(&self, change: &SettingsChange) -> anyhow::Result<PageSettings> {
+        let entries = [
+            ("device_name", change.device_name.clone().map(Value::from)),
+            ("session_idle_seconds", change.session_idle_seconds.map(Value::from)),
+            ("allow_open", change.allow_open.map(Value::from)),
+            ("no_browser", change.open_browser.map(|open| Value::from(!open))),
+        ];
+        let changed = entries.into_iter().filter(|(_, value)| value.is_some());
+        settings::write_entries(&self.path, changed)?;
         let config = config::resolve(&self.typed)?;
         Ok(PageSettings {
             device_name: config.device_name,
@@ -36,18 +40,8 @@ impl SettingsFile {
     }
 }
 
-/// The page's settings as entries of the file.
-fn entries(settings: &PageSettings) -> [(&'static str, Value); 4] {
-    [
-        ("device_name", settings.device_name.clone().into()),
-        ("session_idle_seconds", settings.session_idle_seconds.into()),
-        ("allow_open", settings.allow_open.into()),
-        ("no_browser", (!settings.open_browser).into()),
-    ]
-}
-
 impl SettingsStore for SettingsFile {
-    fn save(&self, before: &PageSettings, wanted: &PageSettings) -> Result<PageSettings, SaveError> {
-        self.write(before, wanted).map_err(|error| SaveError(error.into()))
+    fn save(&self, change: &SettingsChange) -> Result<PageSettings, SaveError> {
+        self.write(change).map_err(|error| SaveError(error.into()))
     }
 }

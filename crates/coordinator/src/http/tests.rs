@@ -20,10 +20,11 @@ use axum::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use peer::DeviceKey;
 use peer::connection::Connection;
 use proto::DeviceId;
-use proto::api::settings::Settings;
+use proto::api::settings::{Settings, SettingsChange};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -38,11 +39,14 @@ fn device_key() -> DeviceKey {
     DeviceKey::from_seed([1; 32]).unwrap()
 }
 
-struct Unkept;
+/// Settings in no file.
+struct Unkept(Mutex<Settings>);
 
 impl SettingsStore for Unkept {
-    fn save(&self, _: &Settings, wanted: &Settings) -> Result<Settings, SaveError> {
-        Ok(wanted.clone())
+    fn save(&self, change: &SettingsChange) -> Result<Settings, SaveError> {
+        let mut settings = self.0.lock();
+        *settings = change.over(settings.clone());
+        Ok(settings.clone())
     }
 }
 
@@ -98,22 +102,24 @@ fn open(last: u8) -> Browser {
 }
 
 async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinator, Router) {
+    let settings = Settings {
+        device_name: "Attic".into(),
+        session_idle_seconds: 1800,
+        allow_open: true,
+        open_browser: false,
+    };
+    let store = Arc::new(Unkept(Mutex::new(settings.clone())));
     let config = Config {
         state_dir: dir.path().join("state"),
         device: device_key().id(),
         host_name: "attic".into(),
         names: Vec::new(),
-        settings: Settings {
-            device_name: "Attic".into(),
-            session_idle_seconds: 1800,
-            allow_open: true,
-            open_browser: false,
-        },
+        settings,
         default_folder: dir.path().to_owned(),
         own_certificate: None,
         clock: Arc::<ManualClock>::clone(clock),
     };
-    let coordinator = Coordinator::open(config, Arc::new(Unkept)).await.unwrap();
+    let coordinator = Coordinator::open(config, store).await.unwrap();
     let echo = |request: Request| async move {
         let bearer = request.headers().get("authorization").map(|v| v.to_str().unwrap().to_owned());
         let cookie = request.headers().contains_key("cookie");
@@ -608,6 +614,7 @@ async fn a_lost_key_stops_the_start() {
         own_certificate: None,
         clock: Arc::<ManualClock>::clone(&world.clock),
     };
-    let error = Coordinator::open(config, Arc::new(Unkept)).await.err().unwrap().to_string();
+    let store = Arc::new(Unkept(Mutex::new(config.settings.clone())));
+    let error = Coordinator::open(config, store).await.err().unwrap().to_string();
     assert!(error.contains("server.key is missing"), "{error}");
 }

@@ -75,6 +75,15 @@ fn what_was_typed_for_one_run_and_what_was_set_meanwhile_stay_out_of_each_others
 }
 
 #[test]
+fn the_name_given_at_setup_is_kept_even_where_it_was_typed_for_the_run_as_well() {
+    let world = World::new();
+    let server = world.start_with(["--port", "0", "--no-browser", "--device-name", "Attic"]);
+    server.local().set_up(&world.shared()).expect_status(200);
+    let kept = world.lanthorn(["config", "get", "device_name"]).output().unwrap();
+    assert_eq!(String::from_utf8(kept.stdout).unwrap().trim(), "Attic");
+}
+
+#[test]
 fn the_environment_is_weaker_than_a_flag_and_stronger_than_the_file() {
     let world = World::new();
     let name = |from_env: Option<&str>, flags: &[&str]| {

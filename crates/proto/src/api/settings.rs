@@ -30,6 +30,19 @@ pub struct SettingsChange {
     pub open_browser: Option<bool>,
 }
 
+impl SettingsChange {
+    /// The settings as they are once this is changed.
+    #[must_use]
+    pub fn over(&self, before: Settings) -> Settings {
+        Settings {
+            device_name: self.device_name.clone().unwrap_or(before.device_name),
+            session_idle_seconds: self.session_idle_seconds.unwrap_or(before.session_idle_seconds),
+            allow_open: self.allow_open.unwrap_or(before.allow_open),
+            open_browser: self.open_browser.unwrap_or(before.open_browser),
+        }
+    }
+}
+
 /// What a person compares and installs to trust this machine.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Trust {
