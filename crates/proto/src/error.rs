@@ -4,8 +4,23 @@
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+use crate::api::writing::Conflict;
+
+/// A status by its name, or by its number where HTTP itself has no name for it.
+macro_rules! status {
+    ($name:ident) => {
+        StatusCode::$name
+    };
+    ($number:literal) => {
+        match StatusCode::from_u16($number) {
+            Ok(status) => status,
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    };
+}
+
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident => $text:literal, $status:ident, $exit:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident => $text:literal, $status:tt, $exit:literal;)*) => {
         /// What went wrong, for programs. [`ApiError::message`] says it for people.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -26,7 +41,7 @@ macro_rules! codes {
             /// The HTTP status that goes with it.
             #[must_use]
             pub const fn status(self) -> StatusCode {
-                match self { $(Self::$name => StatusCode::$status,)* }
+                match self { $(Self::$name => status!($status),)* }
             }
 
             /// The exit code of a command that ends with it: 2 usage, 3 not found, 4 refused, 5 try again, 1 the rest.
@@ -43,6 +58,8 @@ codes! {
     BadRequest => "BAD_REQUEST", BAD_REQUEST, 2;
     /// The path is not one: absolute, `..`, a control character, too long.
     BadPath => "BAD_PATH", BAD_REQUEST, 2;
+    /// A name that the disk, or another system, cannot hold.
+    BadName => "BAD_NAME", BAD_REQUEST, 2;
     /// A parameter is missing or out of its range.
     BadParameter => "BAD_PARAMETER", BAD_REQUEST, 2;
     /// Nobody is signed in here, or the session has ended.
@@ -77,6 +94,8 @@ codes! {
     TicketPermission => "TICKET_PERMISSION", FORBIDDEN, 4;
     /// The caller may not do this.
     Forbidden => "FORBIDDEN", FORBIDDEN, 4;
+    /// The share, or the disk it is on, cannot be written to.
+    ReadOnly => "READ_ONLY", FORBIDDEN, 4;
     /// The request comes from another site.
     CrossSite => "CROSS_SITE", FORBIDDEN, 4;
     /// This needs a private (HTTPS) connection.
@@ -93,6 +112,16 @@ codes! {
     IsFolder => "IS_FOLDER", CONFLICT, 2;
     /// It is a file and should be a folder.
     NotFolder => "NOT_FOLDER", CONFLICT, 2;
+    /// It is a link, and the file it points to should be named.
+    IsLink => "IS_LINK", CONFLICT, 2;
+    /// The name is taken.
+    Exists => "EXISTS", CONFLICT, 1;
+    /// The upload is not at that byte.
+    OffsetConflict => "OFFSET_CONFLICT", CONFLICT, 1;
+    /// What was done cannot be undone any more: something else happened since.
+    NotUndoable => "NOT_UNDOABLE", CONFLICT, 1;
+    /// It was there, and is not any more.
+    Gone => "GONE", GONE, 3;
     /// The two clocks differ too much for tickets to work.
     ClockSkew => "CLOCK_SKEW", CONFLICT, 1;
     /// Setup is already done.
@@ -109,14 +138,22 @@ codes! {
     UnknownHost => "UNKNOWN_HOST", MISDIRECTED_REQUEST, 2;
     /// The file is of a kind that this cannot be made from.
     Unsupported => "UNSUPPORTED", UNSUPPORTED_MEDIA_TYPE, 1;
+    /// Something exists there: say which version is meant to be replaced (`If-Match`).
+    PreconditionRequired => "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, 2;
     /// Too many wrong PINs: wait, or use a known browser.
     Locked => "LOCKED", TOO_MANY_REQUESTS, 5;
     /// Too many requests at once.
     TooMany => "TOO_MANY", TOO_MANY_REQUESTS, 5;
+    /// What came does not have the checksum that was said (460 is tus's own).
+    ChecksumMismatch => "CHECKSUM_MISMATCH", 460, 1;
     /// Something broke inside.
     Internal => "INTERNAL", INTERNAL_SERVER_ERROR, 1;
     /// The disk could not be read.
     ReadFailed => "READ_FAILED", INTERNAL_SERVER_ERROR, 1;
+    /// The disk could not be written.
+    WriteFailed => "WRITE_FAILED", INTERNAL_SERVER_ERROR, 1;
+    /// The disk has no room for it.
+    NoSpace => "NO_SPACE", INSUFFICIENT_STORAGE, 1;
     /// The device did not answer properly.
     DeviceFailed => "DEVICE_FAILED", BAD_GATEWAY, 1;
     /// The device is there, and there is no way to it.
@@ -149,6 +186,9 @@ pub struct ApiError {
     /// After how many seconds it is worth trying again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// What is there instead, where a change was made to something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Box<Conflict>>,
 }
 
 impl ApiError {
@@ -160,13 +200,21 @@ impl ApiError {
             hint: hint.into(),
             request_id: String::new(),
             retry_after: None,
+            conflict: None,
         }
     }
 
     /// The same error, with the time after which it is worth trying again.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u64) -> Self {
+    pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same error, with what is there instead.
+    #[must_use]
+    pub fn conflict(mut self, conflict: Conflict) -> Self {
+        self.conflict = Some(Box::new(conflict));
         self
     }
 

@@ -83,6 +83,26 @@ uuid_id!(
     "invite"
 );
 uuid_id!(
+    /// Something in a share's trash.
+    TrashId,
+    "trash"
+);
+uuid_id!(
+    /// A content that a file had.
+    VersionId,
+    "version"
+);
+uuid_id!(
+    /// A file that is coming.
+    UploadId,
+    "upload"
+);
+uuid_id!(
+    /// What undoes an act. Whoever has it still needs the right to write.
+    UndoToken,
+    "undo token"
+);
+uuid_id!(
     /// One HTTP request, as named in logs and errors.
     RequestId,
     "request"

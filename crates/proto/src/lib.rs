@@ -22,7 +22,7 @@ pub mod words;
 
 pub use access::{Permission, Permissions};
 pub use error::{ApiError, ErrorCode};
-pub use id::{DeviceId, PrincipalId, SessionId, ShareId};
+pub use id::{DeviceId, PrincipalId, SessionId, ShareId, TrashId, UndoToken, UploadId, VersionId};
 pub use offered::Offered;
 pub use path::RelPath;
 pub use pin::CertificatePin;

@@ -11,3 +11,4 @@ pub mod pairing;
 pub mod people;
 pub mod settings;
 pub mod setup;
+pub mod writing;
