@@ -3,6 +3,8 @@
 export type Route =
   | { page: 'machines' }
   | { page: 'folder'; device: string; share: string; path: string }
+  | { page: 'edit'; device: string; share: string; path: string }
+  | { page: 'merge' }
   | { page: 'devices' }
   | { page: 'people' }
   | { page: 'activity' }
@@ -23,6 +25,7 @@ export interface FolderPlace {
 const SIMPLE = new Map<string, Route>([
   ['', { page: 'machines' }],
   ['files', { page: 'machines' }],
+  ['merge', { page: 'merge' }],
   ['devices', { page: 'devices' }],
   ['people', { page: 'people' }],
   ['activity', { page: 'activity' }],
@@ -38,7 +41,9 @@ export function parseRoute(pathname: string): Route {
   const parts = decodeParts(pathname);
   if (!parts) return { page: 'missing' };
   const [first = '', device, share, ...names] = parts;
-  if (first === 'files' && device && share) return { page: 'folder', device, share, path: names.join('/') };
+  const path = names.join('/');
+  if (first === 'files' && device && share) return { page: 'folder', device, share, path };
+  if (first === 'edit' && device && share && path) return { page: 'edit', device, share, path };
   if (parts.length > 1) return { page: 'missing' };
   return SIMPLE.get(first) ?? { page: 'missing' };
 }
@@ -53,6 +58,7 @@ function decodeParts(pathname: string): string[] | null {
 }
 
 export const MACHINES = '/files';
+export const MERGE = '/merge';
 export const DEVICES = '/devices';
 export const PEOPLE = '/people';
 export const ACTIVITY = '/activity';
@@ -62,11 +68,14 @@ export const TRUST = '/trust';
 export const SETUP = '/setup';
 export const SIGN_IN = '/sign-in';
 
-export function folderHref({ device, share, path }: FolderPlace): string {
+export const folderHref = (place: FolderPlace): string => hrefUnder('/files', place);
+
+/** A text file, opened to be changed. */
+export const editHref = (place: FolderPlace): string => hrefUnder('/edit', place);
+
+function hrefUnder(page: string, { device, share, path }: FolderPlace): string {
   const names = path === '' ? [] : path.split('/');
-  return ['/files', device, share, ...names]
-    .map((part, i) => (i ? encodeURIComponent(part) : part))
-    .join('/');
+  return [page, ...[device, share, ...names].map(encodeURIComponent)].join('/');
 }
 
 /** A file shown in its folder: its name is the query `view`. */

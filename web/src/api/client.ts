@@ -1,6 +1,6 @@
 // One way to ask the machine for something: JSON in, JSON out, every failure an ApiFailure.
 // Knows nothing of pages; whoever cares that a session ended listens with onSignedOut.
-import type { ApiError } from './types';
+import type { ApiError, Conflict } from './types';
 
 /** Why a request was refused or did not arrive, with what to do next. */
 export class ApiFailure extends Error {
@@ -8,6 +8,8 @@ export class ApiFailure extends Error {
   readonly hint: string;
   readonly requestId: string;
   readonly retryAfter: number | undefined;
+  /** What is at the place now, where a change was made to something else. */
+  readonly conflict: Conflict | undefined;
   readonly status: number;
 
   constructor(error: ApiError, status: number) {
@@ -17,6 +19,7 @@ export class ApiFailure extends Error {
     this.hint = error.hint;
     this.requestId = error.request_id;
     this.retryAfter = error.retry_after ?? undefined;
+    this.conflict = error.conflict ?? undefined;
     this.status = status;
   }
 
@@ -34,9 +37,13 @@ type Query = Record<string, string | number | boolean | undefined | null>;
 export interface Ask {
   method?: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   query?: Query;
+  /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is. */
+  content?: Blob | Uint8Array<ArrayBuffer>;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  cache?: RequestCache;
 }
 
 let signedOut: (failure: ApiFailure) => void = () => undefined;
@@ -81,8 +88,9 @@ async function send(path: string, ask: Ask): Promise<Response> {
     return await fetch(address(path, ask.query), {
       method,
       headers,
-      body: ask.body === undefined ? undefined : JSON.stringify(ask.body),
+      body: ask.body === undefined ? ask.content : JSON.stringify(ask.body),
       signal: ask.signal,
+      cache: ask.cache,
       credentials: 'same-origin',
     });
   } catch (error) {
@@ -100,6 +108,7 @@ async function readFailure(response: Response): Promise<ApiFailure> {
       hint: body?.hint ?? '',
       request_id: body?.request_id ?? response.headers.get('x-request-id') ?? '',
       retry_after: body?.retry_after ?? (Number(response.headers.get('retry-after')) || undefined),
+      conflict: body?.conflict,
     },
     response.status,
   );

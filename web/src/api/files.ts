@@ -9,7 +9,8 @@ export interface Place {
   share: string;
 }
 
-function resource({ device, share }: Place, tail: string): string {
+/** The address of something in a share. */
+export function resource({ device, share }: Place, tail: string): string {
   return `/api/v1/devices/${encodeURIComponent(device)}/shares/${encodeURIComponent(share)}/${tail}`;
 }
 

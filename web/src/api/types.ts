@@ -2,6 +2,9 @@
 // of itself (`make api`); only what the page makes of them besides is written here.
 
 import type { components, paths } from './schema.gen';
+import type { Conflict, FileChanged } from './writing';
+
+export type * from './writing';
 
 type Schemas = components['schemas'];
 /** The query of a GET route. */
@@ -80,9 +83,9 @@ export type MadeInvite = Schemas['MadeInvite'];
 
 export type EventsToken = Schemas['EventsToken'];
 /** Something that can happen. */
-export type Happening = Schemas['Happening'];
+export type Happening = Schemas['Happening'] | FileChanged;
 /** Something that happened. */
-export type LiveEvent = Schemas['Event'];
+export type LiveEvent = Schemas['Event'] | (FileChanged & { seq?: number });
 
 export type AuditEntry = Schemas['AuditEntry'];
 export type AuditPage = Schemas['AuditPage'];
@@ -90,6 +93,6 @@ export type AuditQuery = QueryOf<'/api/v1/audit'>;
 export type AuditCheck = Schemas['AuditCheck'];
 
 /** The body of every error answer. */
-export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode };
+export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode; conflict?: Conflict };
 /** The program's own codes, and two of the page's: no answer at all, and an answer that is not ours. */
-export type ErrorCode = Schemas['ErrorCode'] | 'UNREACHABLE' | `HTTP_${number}`;
+export type ErrorCode = Schemas['ErrorCode'] | 'CONFLICT' | 'EXISTS' | 'UNREACHABLE' | `HTTP_${number}`;

@@ -2,7 +2,7 @@
 // While there is none, listeners are told now and then to look for themselves.
 import { ApiFailure } from '../api/client';
 import { getEventsToken, openEvents } from '../api/events';
-import type { Happening, LiveEvent } from '../api/types';
+import type { Happening, LiveEvent, Watch } from '../api/types';
 import { isPresent } from '../lib/presence';
 
 const FIRST_WAIT_MS = 500;
@@ -49,6 +49,8 @@ export class Events {
 
   #world: World;
   #listeners = new Set<(news: News) => void>();
+  /** The files to be told of. */
+  #watched = new Set<Watch>();
   #run = 0;
   #socket: WebSocket | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -67,6 +69,20 @@ export class Events {
   listen(listener: (news: News) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** Asks to be told when this file changes. Returns how to stop. */
+  watch(file: Watch): () => void {
+    this.#watched.add(file);
+    this.#sayWatched();
+    return () => {
+      this.#watched.delete(file);
+      this.#sayWatched();
+    };
+  }
+
+  #sayWatched(): void {
+    if (this.live) this.#socket?.send(JSON.stringify({ watch: [...this.#watched] }));
   }
 
   start(): void {
@@ -109,6 +125,7 @@ export class Events {
       opened = this.#world.now();
       this.live = true;
       clearTimeout(this.#poll);
+      if (this.#watched.size) this.#sayWatched();
       // What happened before the first socket opened is in no replay.
       this.#tell({ type: 'look' });
     };
@@ -130,6 +147,8 @@ export class Events {
 
   #take(data: string): void {
     const event = JSON.parse(data) as LiveEvent;
+    // Told to this socket alone, out of count; and also while nobody sees the page, which then asks for nothing.
+    if (event.type === 'file_changed') return this.#call(event);
     if (typeof event.seq !== 'number') return;
     // The count begins anew where more was lost than is remembered.
     if (event.type !== 'events_lost' && this.#last !== undefined && event.seq <= this.#last) return;
@@ -140,7 +159,11 @@ export class Events {
   /** While nobody sees the page nobody asks either: what the page asks keeps a session alive. */
   #tell(news: News): void {
     if (this.#world.hidden()) this.#missed = true;
-    else for (const listener of this.#listeners) listener(news);
+    else this.#call(news);
+  }
+
+  #call(news: News): void {
+    for (const listener of this.#listeners) listener(news);
   }
 
   #becameVisible(): void {

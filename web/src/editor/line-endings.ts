@@ -1,0 +1,33 @@
+// Line endings of a text that has more than one kind of them. Pure.
+import { commonLines } from './lines';
+
+export type LineEnding = '\n' | '\r\n' | '\r';
+
+interface Lines {
+  lines: string[];
+  /** How each line but the last ends. */
+  endings: LineEnding[];
+}
+
+/** The text, whose lines end with `\n`, with the endings that its lines had in `raw`; a new line ends like its neighbour above. */
+export function keepEndings(text: string, raw: string, usual: LineEnding): string {
+  const before = split(raw);
+  const after = text.split('\n');
+  const endings = new Array<LineEnding | undefined>(after.length - 1);
+  for (const { at, to, length } of commonLines(before.lines, after)) {
+    for (let i = 0; i < length; i += 1) endings[to + i] = before.endings[at + i];
+  }
+  let last = usual;
+  let whole = '';
+  for (const [i, line] of after.entries()) {
+    if (i === after.length - 1) return whole + line;
+    last = endings[i] ?? last;
+    whole += line + last;
+  }
+  return whole;
+}
+
+function split(raw: string): Lines {
+  const endings = [...raw.matchAll(/\r\n?|\n/g)].map(([ending]) => ending as LineEnding);
+  return { lines: raw.split(/\r\n?|\n/), endings };
+}
