@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{self, Client as Pool};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,10 +27,12 @@ use tokio_rustls::client::TlsStream;
 use crate::config::Role;
 use crate::trusted::{Trusted, wrong_certificate};
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// How long the connection and its handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take that is read whole.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest answer that is read whole.
 const MAX_ANSWER_BYTES: usize = 32 << 20;
 /// How long an unused connection is kept.
@@ -216,13 +218,10 @@ impl Client {
         let request = Request::builder().method(method).uri(path).body(Full::new(body))?;
         let whole = async {
             let answer = self.send(request).await?;
-            let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
-            let body = body.map_err(|error| anyhow::anyhow!(error)).context("the answer broke off")?;
-            Ok(body.to_bytes())
+            json_in(answer).await
         };
-        let answered: Result<Result<Bytes>, _> = tokio::time::timeout(ANSWER_TIMEOUT, whole).await;
-        let body = answered.map_err(|_| self.unreachable("it does not answer".into(), false))??;
-        serde_json::from_slice(&body).context("what answers is no coordinator of this version")
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, whole).await;
+        answered.map_err(|_| self.unreachable("it does not answer".into(), false))?
     }
 
     /// Sends a request; its address is a path. An answer that is a refusal is an error ([`Refused`]).
@@ -258,12 +257,27 @@ impl Client {
     }
 }
 
-async fn refusal(answer: Response<Incoming>) -> anyhow::Error {
+/// Reads an answer whole.
+pub async fn json_in<T, B>(answer: Response<B>) -> Result<T>
+where
+    T: DeserializeOwned,
+    B: Body<Error: Into<BoxError>>,
+{
+    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!(error)).context("the answer broke off")?;
+    serde_json::from_slice(&body.to_bytes()).context("what answers is no Lanthorn of this version")
+}
+
+/// What an answer that is a refusal says.
+pub async fn refusal<B: Body>(answer: Response<B>) -> anyhow::Error
+where
+    B::Error: Into<BoxError>,
+{
     let status = answer.status();
     let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
     let error = body.ok().and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
     let error = error.unwrap_or_else(|| {
-        let message = format!("What answers is no coordinator of this version ({status}).");
+        let message = format!("What answers is no Lanthorn of this version ({status}).");
         ApiError::new(ErrorCode::BadRequest, message, "Look at the address.")
     });
     Refused(error).into()

@@ -26,6 +26,7 @@ mod settings;
 mod settings_file;
 mod signed_in;
 mod sole;
+mod source;
 mod subjects;
 mod telemetry;
 mod trusted;

@@ -33,12 +33,19 @@ pub struct Place {
     pub path: RelPath,
     /// The same for people.
     pub address: Address,
+    /// True if the machine is neither the coordinator's nor this one: then there is a straighter way than the coordinator.
+    pub elsewhere: bool,
 }
 
 impl Place {
     /// The address of a device route about this place.
     pub fn url(&self, route: &str, more: &[(&str, &str)]) -> String {
-        let mut url = format!("/api/v1/devices/{}/shares/{}/{route}", self.device, self.share);
+        format!("/api/v1/devices/{}{}", self.device, self.tail(route, more))
+    }
+
+    /// The same at the device itself, below what all its addresses begin with.
+    pub fn tail(&self, route: &str, more: &[(&str, &str)]) -> String {
+        let mut url = format!("/shares/{}/{route}", self.share);
         let path = self.path.to_string();
         let all = std::iter::once(("path", path.as_str())).chain(more.iter().copied());
         for (i, (name, value)) in all.enumerate() {
@@ -122,7 +129,12 @@ impl Catalog {
     pub fn within(&self, share: &Share, path: RelPath) -> Place {
         let device = Some(self.name_of(share.device_id));
         let address = Address { device, share: Some(self.share_name(share)), path: path.clone() };
-        Place { device: share.device_id, share: share.id, path, address }
+        let elsewhere = self.is_elsewhere(share.device_id);
+        Place { device: share.device_id, share: share.id, path, address, elsewhere }
+    }
+
+    fn is_elsewhere(&self, id: DeviceId) -> bool {
+        id != self.own && self.devices.iter().any(|device| device.id == id && !device.local)
     }
 }
 

@@ -9,13 +9,12 @@ use anyhow::{Context, Result};
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use peer::DeviceKey;
 use proto::api::pairing::{AccessToken, Nonce, TokenRequest, token_text};
 use proto::{DeviceId, ErrorCode, base64url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::{Address, Client, Connector, Refused, Unreachable};
+use crate::client::{Address, Client, Connector, Refused, Unreachable, json_in};
 use crate::config::Config;
 use crate::membership::Memberships;
 use crate::report::failure;
@@ -31,7 +30,8 @@ const LONGEST_TURN: u64 = 10;
 pub struct SignedIn {
     stranger: Client,
     known: Mutex<Client>,
-    key: DeviceKey,
+    /// This machine among others: its key, and where it looks for them.
+    lanes: peer::Config,
     /// The ids of the keys by which this coordinator goes; any, for this machine's own.
     ids: Option<Vec<String>>,
 }
@@ -40,24 +40,28 @@ impl SignedIn {
     /// Signs in at the coordinator that `on` names, or at this machine's own.
     pub async fn open(config: &Config, on: Option<&str>) -> Result<Self> {
         let state = &config.homes.state;
-        let key = device::load_or_make(state)?;
+        let lanes = config.lanes(device::load_or_make(state)?);
         match on {
-            None => Self::at(vec![own(config)?], key, None).await,
+            None => Self::at(vec![own(config)?], lanes, None).await,
             Some(typed) => {
                 let all = Memberships::read(state)?;
                 let joined = all.find(typed)?;
-                Self::at(joined.connectors()?, key, Some(joined.key_ids())).await
+                Self::at(joined.connectors()?, lanes, Some(joined.key_ids())).await
             }
         }
     }
 
     /// Takes the first of these ways that leads there.
-    async fn at(ways: Vec<Connector>, key: DeviceKey, ids: Option<Vec<String>>) -> Result<Self> {
+    async fn at(ways: Vec<Connector>, lanes: peer::Config, ids: Option<Vec<String>>) -> Result<Self> {
         let mut failed = None;
         for way in ways {
             let stranger = Client::new(&way);
-            let signed_in =
-                Self { known: Mutex::new(stranger.clone()), stranger, key: key.clone(), ids: ids.clone() };
+            let signed_in = Self {
+                known: Mutex::new(stranger.clone()),
+                stranger,
+                lanes: lanes.clone(),
+                ids: ids.clone(),
+            };
             match signed_in.renew().await {
                 Ok(()) => return Ok(signed_in),
                 Err(error) if error.is::<Refused>() => return Err(error),
@@ -102,8 +106,8 @@ impl SignedIn {
                 "If it was set up anew, join it again with: lanthorn pair",
             ));
         }
-        let signature = base64url::encode(&self.key.sign(&token_text(&coordinator, &nonce)));
-        let asked = TokenRequest { client_device_id: self.key.id(), nonce, signature };
+        let signature = base64url::encode(&self.lanes.key.sign(&token_text(&coordinator, &nonce)));
+        let asked = TokenRequest { client_device_id: self.device(), nonce, signature };
         let token: AccessToken = self.stranger.post("/api/v1/auth/token", &asked).await?;
         let known = self.stranger.clone().with_token(&token.access_token)?;
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
@@ -121,7 +125,12 @@ impl SignedIn {
 
     /// This machine.
     pub fn device(&self) -> DeviceId {
-        self.key.id()
+        self.lanes.key.id()
+    }
+
+    /// How this machine dials others while another process may answer them with the same key: on the local network alone.
+    pub fn dialling(&self) -> peer::Config {
+        peer::Config { quic: false, ..self.lanes.clone() }
     }
 
     /// Sends a request whose address is a path; once more with a new token if the old one is over.
@@ -154,10 +163,7 @@ impl SignedIn {
         body: &impl Serialize,
     ) -> Result<T> {
         let body = Full::new(serde_json::to_vec(body)?.into());
-        let answer = self.send(Request::builder().method(method).uri(path).body(body)?).await?;
-        let body =
-            http_body_util::BodyExt::collect(answer.into_body()).await.context("the answer broke off")?;
-        serde_json::from_slice(&body.to_bytes()).context("what answers is no coordinator of this version")
+        json_in(self.send(Request::builder().method(method).uri(path).body(body)?).await?).await
     }
 
     /// Sends JSON where nothing comes back.

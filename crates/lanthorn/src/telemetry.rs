@@ -5,6 +5,13 @@ use tracing_subscriber::fmt::time::UtcTime;
 
 use crate::cli::{LogFormat, Output};
 
+/// Starts the log of a command, which says nothing of its own accord.
+pub fn start_if_asked(output: &Output) {
+    if output.verbose > 0 || std::env::var_os("LANTHORN_LOG").is_some() {
+        start(output);
+    }
+}
+
 /// Starts the log. `LANTHORN_LOG` overrides the level with tracing's own filter words.
 pub fn start(output: &Output) {
     let level = match output.verbose {

@@ -40,7 +40,7 @@ use crate::relays::Meeting;
 use crate::way::Ways;
 
 /// What an endpoint is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// This device's key.
     pub key: DeviceKey,

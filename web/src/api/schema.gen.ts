@@ -456,6 +456,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device}/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a machine a ticket for one share of another, and says where that one is. */
+        post: operations["post_api_v1_devices_device_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/token": {
         parameters: {
             query?: never;
@@ -1264,6 +1281,20 @@ export interface components {
         Devices: {
             /** @description Sorted by name. */
             devices: components["schemas"]["Device"][];
+        };
+        /** @description The way straight to a device: a ticket that only the machine that asked can use, and where the device is. */
+        DirectWay: {
+            /** @description Where it may answer on the LAN lane, likeliest first. Hints: whoever answers has to prove the key. */
+            addresses: string[];
+            /** @description The key that the device has to prove. */
+            device: components["schemas"]["DeviceId"];
+            /**
+             * Format: int64
+             * @description Seconds for which it is good. Another one is to be had while the right stands.
+             */
+            expires_in: number;
+            /** @description To be sent to the device as `Authorization: Bearer …`. */
+            ticket: string;
         };
         /** @description What one person may do with a share, and why. */
         Effective: {
@@ -2162,6 +2193,13 @@ export interface components {
         WaitingMachines: {
             /** @description Oldest first. */
             waiting: components["schemas"]["WaitingMachine"][];
+        };
+        /** @description Asks for the way straight to a device, for one of its shares. */
+        WantTicket: {
+            /** @description What is to be done there: `read` or `download`. */
+            permission: components["schemas"]["Permission"];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
         };
     };
     responses: never;
@@ -3524,6 +3562,88 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_devices_device_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the device */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantTicket"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectWay"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

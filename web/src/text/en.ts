@@ -806,6 +806,8 @@ export const en = {
       'share.read': 'A share was read',
       'share.download': 'Files of a share were saved',
       'share.refused': 'A share was refused',
+      'ticket.given': 'A machine was given the direct way to a share',
+      'ticket.refused': 'A machine was refused the direct way to a share',
       'share.added': 'A folder was shared',
       'share.renamed': 'A share was renamed',
       'share.removed': 'A folder is no longer shared',

@@ -824,6 +824,8 @@ export const fr: Words = {
       'share.read': 'Un partage a été lu',
       'share.download': 'Des fichiers d’un partage ont été enregistrés',
       'share.refused': 'Un partage a été refusé',
+      'ticket.given': 'Une machine a reçu l’accès direct à un partage',
+      'ticket.refused': 'L’accès direct à un partage a été refusé à une machine',
       'share.added': 'Un dossier a été partagé',
       'share.renamed': 'Un partage a été renommé',
       'share.removed': 'Un dossier n’est plus partagé',

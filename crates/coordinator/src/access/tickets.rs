@@ -7,7 +7,7 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use proto::ticket::{Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, Ticket};
 use proto::{DeviceId, Permissions, PrincipalId, ShareId};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Client, Grant};
@@ -54,8 +54,7 @@ impl TicketDesk {
         let Some((share, permissions)) = grant.resource else { return Ok(None) };
         let key = (grant.principal, grant.client, grant.device, share, permissions);
         let now = self.clock.wall();
-        // No ticket outlives the right.
-        let end = grant.until_ms.map_or(now + READ_LIFETIME, |until| from_ms(until).min(now + READ_LIFETIME));
+        let end = end_of(grant, now);
         if let Some((bearer, expires)) = self.fresh.lock().get(&key) {
             let left = *expires - now;
             let fresh = left > READ_LIFETIME / 2 || *expires == end;
@@ -64,8 +63,7 @@ impl TicketDesk {
                 return Ok(Some(bearer.clone()));
             }
         }
-        let expires = end;
-        let ticket = self.sign(grant, presenter, (share, permissions), (now, expires))?;
+        let ticket = self.sign(grant, presenter, (share, permissions), (now, end))?;
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| InvalidKey)?;
         bearer.set_sensitive(true);
@@ -73,8 +71,20 @@ impl TicketDesk {
         if fresh.len() >= CAPACITY {
             fresh.clear();
         }
-        fresh.insert(key, (bearer.clone(), expires));
+        fresh.insert(key, (bearer.clone(), end));
         Ok(Some(bearer))
+    }
+
+    /// A ticket for a machine that asks the device by itself, and how long it lives. `None` for a grant that needs none.
+    pub(crate) fn give(
+        &self,
+        grant: &Grant,
+        presenter: DeviceId,
+    ) -> Result<Option<(Ticket, Duration)>, InvalidKey> {
+        let Some(resource) = grant.resource else { return Ok(None) };
+        let now = self.clock.wall();
+        let end = end_of(grant, now);
+        Ok(Some((self.sign(grant, Some(presenter), resource, (now, end))?, end - now)))
     }
 
     fn sign(
@@ -108,6 +118,12 @@ impl TicketDesk {
             *principal != person || on.is_some_and(|on| on != *share)
         });
     }
+}
+
+/// When a ticket ends that is written now: none outlives the right.
+fn end_of(grant: &Grant, now: OffsetDateTime) -> OffsetDateTime {
+    let longest = now + READ_LIFETIME;
+    grant.until_ms.map_or(longest, |until| from_ms(until).min(longest))
 }
 
 #[cfg(test)]

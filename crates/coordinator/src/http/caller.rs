@@ -5,8 +5,8 @@ use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use peer::connection::{Connection, canonical};
-use proto::PrincipalId;
 use proto::api::auth::Privacy;
+use proto::{DeviceId, PrincipalId};
 
 use super::cookie::Cookie;
 use super::error::Refusal;
@@ -127,6 +127,24 @@ impl FromRequestParts<Coordinator> for PrivateCaller {
     async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
         let caller = Caller::from_request_parts(parts, coordinator).await?;
         if caller.read_only() { Err(Refusal::not_private()) } else { Ok(Self(caller)) }
+    }
+}
+
+/// A machine that has proved its key, on a connection that others cannot read or change.
+pub(crate) struct MachineCaller {
+    pub(crate) caller: Caller,
+    pub(crate) key: DeviceId,
+}
+
+impl FromRequestParts<Coordinator> for MachineCaller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, coordinator: &Coordinator) -> Result<Self, Refusal> {
+        let PrivateCaller(caller) = PrivateCaller::from_request_parts(parts, coordinator).await?;
+        match caller.client {
+            Client::Device(key) => Ok(Self { caller, key }),
+            Client::Session(_) => Err(Refusal::machines_only()),
+        }
     }
 }
 

@@ -49,6 +49,14 @@ impl Refusal {
         Self::new(Forbidden, "Only the owner may do this.", "Ask whoever set this machine up.")
     }
 
+    pub(crate) fn machines_only() -> Self {
+        Self::new(
+            Forbidden,
+            "Only a machine that proves its key asks devices straight.",
+            "From a page, ask through this coordinator: /api/v1/devices/{device}/…",
+        )
+    }
+
     pub(crate) fn not_found(message: &str) -> Self {
         Self::new(NotFound, message, "It may have been removed; reload the page.")
     }

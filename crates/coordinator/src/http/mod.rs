@@ -6,6 +6,7 @@ mod caller;
 mod catalog;
 mod cookie;
 mod devices;
+mod direct;
 mod error;
 mod events;
 mod files;

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, audit, catalog, devices, events, files, folders, grants, invites, paired, pairing, people,
-    relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
+    agents_link, audit, catalog, devices, direct, events, files, folders, grants, invites, paired, pairing,
+    people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
@@ -78,6 +78,7 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(catalog::shares, catalog::add_share))
         .routes(routes!(catalog::rename_share, catalog::remove_share))
         .routes(routes!(devices::path))
+        .routes(routes!(direct::ticket))
         .routes(routes!(files::list))
         .routes(routes!(files::search))
         .route("/api/v1/agents/link", get(agents_link::open))

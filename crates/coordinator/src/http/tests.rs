@@ -1,6 +1,7 @@
 //! The doors tried from outside: real database, real hashes, a clock that goes when told, no sockets.
 
 mod across;
+mod direct;
 mod ears;
 mod ending;
 mod joining;
@@ -537,6 +538,7 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("PATCH", "/api/v1/devices/{device}", [401, 400, 400, 403, 400]),
     ("DELETE", "/api/v1/devices/{device}", [401, 404, 404, 403, 400]),
     ("GET", "/api/v1/devices/{device}/path", [401, 404, 404, 200, 200]),
+    ("POST", "/api/v1/devices/{device}/ticket", [401, 403, 400, 403, 403]),
     ("GET", "/api/v1/files/list", [401, 400, 400, 400, 400]),
     ("GET", "/api/v1/files/search", [401, 400, 400, 400, 400]),
     ("GET", "/api/v1/settings", [401, 403, 403, 403, 200]),

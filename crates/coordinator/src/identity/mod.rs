@@ -142,6 +142,7 @@ pub(crate) struct Identity {
     setup_code: SetupCode,
     throttle: Throttle,
     token_throttle: Throttle,
+    ticket_throttle: Throttle<DeviceId>,
     pairing_throttle: Throttle,
     claim_throttle: Throttle,
     /// Held while a session begins and while the PIN changes: none that began with the old PIN outlives it.
@@ -171,6 +172,7 @@ impl Identity {
             setup_code: SetupCode::generate()?,
             throttle: Throttle::new(throttle::SIGN_IN),
             token_throttle: Throttle::new(throttle::TOKEN),
+            ticket_throttle: Throttle::new(throttle::TICKET),
             pairing_throttle: Throttle::new(throttle::PAIRING),
             claim_throttle: Throttle::new(throttle::CLAIM),
             pairings: Pairings::open(store.clone(), Arc::clone(&clock), &server_key).await?,
@@ -423,6 +425,11 @@ impl Identity {
     /// Lets an address ask for a nonce or a token, or says how long it waits.
     pub(crate) fn may_ask_for_token(&self, address: IpAddr) -> Result<(), u64> {
         self.token_throttle.knock(address, self.clock.steady_ms())
+    }
+
+    /// Lets a machine ask for a ticket, or says how long it waits.
+    pub(crate) fn may_ask_for_ticket(&self, machine: DeviceId) -> Result<(), u64> {
+        self.ticket_throttle.knock(machine, self.clock.steady_ms())
     }
 
     /// Once a minute. Gives the sessions that ended.

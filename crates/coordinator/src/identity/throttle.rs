@@ -1,12 +1,14 @@
-//! How fast one address may knock at the doors that cost work, and how fast all together: sign-in, setup, pairing and
-//! tokens. A kindness to the others in the queue, not the lock itself; that is `lockout`.
+//! How fast one address or machine may knock at the doors that cost work, and how fast all together: sign-in, setup,
+//! pairing, tokens and tickets. A kindness to the others in the queue, not the lock itself; that is `lockout`.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use parking_lot::Mutex;
+use proto::DeviceId;
 
-/// Addresses remembered; beyond that, those that have not knocked for long are forgotten first.
+/// Callers remembered; beyond that, those that have not knocked for long are forgotten first.
 const CAPACITY: usize = 4096;
 
 /// So many knocks at once, and so many per second after that.
@@ -28,6 +30,10 @@ pub(crate) const CLAIM: [Rate; 2] =
 /// Getting a token: each machine once an hour, and all of them after a restart.
 pub(crate) const TOKEN: [Rate; 2] =
     [Rate { burst: 60.0, per_second: 5.0 }, Rate { burst: 2000.0, per_second: 200.0 }];
+
+/// Getting tickets to ask a device straight: each machine one a minute for each share that it reads.
+pub(crate) const TICKET: [Rate; 2] =
+    [Rate { burst: 60.0, per_second: 2.0 }, Rate { burst: 2000.0, per_second: 200.0 }];
 
 struct Bucket {
     level: f64,
@@ -56,46 +62,59 @@ impl Bucket {
     }
 }
 
-/// Token buckets: one per address, and one for all.
-pub(crate) struct Throttle {
+/// Who knocks: an address, or a machine that has proved its key.
+pub(crate) trait Knocker: Eq + Hash {
+    /// Those who are counted as one.
+    fn counted_as(self) -> Self;
+}
+
+impl Knocker for IpAddr {
+    /// The address itself, or the /64 network of an IPv6 one: a host has all of that to itself.
+    fn counted_as(self) -> Self {
+        match self.to_canonical() {
+            Self::V6(v6) => Self::V6((u128::from(v6) >> 64 << 64).into()),
+            v4 => v4,
+        }
+    }
+}
+
+impl Knocker for DeviceId {
+    fn counted_as(self) -> Self {
+        self
+    }
+}
+
+/// Token buckets: one for each who knocks, and one for all.
+pub(crate) struct Throttle<K = IpAddr> {
     each: Rate,
     all: Rate,
-    buckets: Mutex<Buckets>,
+    buckets: Mutex<Buckets<K>>,
 }
 
-struct Buckets {
+struct Buckets<K> {
     all: Bucket,
-    by_address: HashMap<IpAddr, Bucket>,
+    each: HashMap<K, Bucket>,
 }
 
-impl Throttle {
+impl<K: Knocker> Throttle<K> {
     pub(crate) fn new([each, all]: [Rate; 2]) -> Self {
-        let buckets = Buckets { all: Bucket::full(all, 0), by_address: HashMap::new() };
+        let buckets = Buckets { all: Bucket::full(all, 0), each: HashMap::new() };
         Self { each, all, buckets: Mutex::new(buckets) }
     }
 
-    /// Lets a knock in, or says after how many seconds to try again. What one address has too much does not count
-    /// for all.
-    pub(crate) fn knock(&self, address: IpAddr, now_ms: i64) -> Result<(), u64> {
-        let Buckets { all, by_address } = &mut *self.buckets.lock();
-        if by_address.len() >= CAPACITY {
-            by_address.retain(|_, bucket| bucket.level_at(self.each, now_ms) < self.each.burst);
+    /// Lets a knock in, or says after how many seconds to try again. What one has too much does not count for all.
+    pub(crate) fn knock(&self, who: K, now_ms: i64) -> Result<(), u64> {
+        let Buckets { all, each } = &mut *self.buckets.lock();
+        if each.len() >= CAPACITY {
+            each.retain(|_, bucket| bucket.level_at(self.each, now_ms) < self.each.burst);
         }
-        if by_address.len() >= CAPACITY {
+        if each.len() >= CAPACITY {
             // Everybody is knocking: the limit for all holds them then.
-            by_address.clear();
+            each.clear();
         }
-        let bucket = by_address.entry(network_of(address)).or_insert(Bucket::full(self.each, now_ms));
+        let bucket = each.entry(who.counted_as()).or_insert(Bucket::full(self.each, now_ms));
         bucket.take(self.each, now_ms)?;
         all.take(self.all, now_ms)
-    }
-}
-
-/// The address itself, or the /64 network of an IPv6 one: a host has all of that to itself.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
-        v4 => v4,
     }
 }
 
@@ -144,6 +163,6 @@ mod tests {
         for i in 0..20_000u32 {
             let _ = throttle.knock(IpAddr::from(i.to_be_bytes()), 0);
         }
-        assert!(throttle.buckets.lock().by_address.len() <= CAPACITY);
+        assert!(throttle.buckets.lock().each.len() <= CAPACITY);
     }
 }

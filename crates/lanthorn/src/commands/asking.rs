@@ -6,6 +6,7 @@ use clap::Args;
 use crate::cli::Typed;
 use crate::config::{self, Config};
 use crate::signed_in::SignedIn;
+use crate::telemetry;
 
 /// What is typed to any of them.
 #[derive(Clone, Debug, Args)]
@@ -25,6 +26,7 @@ impl Asking {
         F: FnOnce(SignedIn) -> R,
         R: Future<Output = Result<()>>,
     {
+        telemetry::start_if_asked(&typed.output);
         let config = config::resolve(&typed.settings)?;
         block_on(async { command(self.sign_in(&config).await?).await })
     }

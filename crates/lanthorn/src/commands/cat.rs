@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::cli::Typed;
 use crate::fetch::{self, Progress};
 use crate::places::Catalog;
+use crate::source::Source;
 
 /// What was typed after `cat`.
 #[derive(Debug, Args)]
@@ -26,8 +27,9 @@ pub fn run(command: &Cat, typed: &Typed) -> Result<()> {
     let asking = Asking { on: command.on.clone(), json: false };
     asking.run(typed, async |at| {
         let catalog = Catalog::read(&at).await?;
+        let source = Source::straight(&at).await?;
         for address in &addresses {
-            fetch::to_stdout(&at, &catalog.place(address)?, &Progress::silent()).await?;
+            fetch::to_stdout(&source, &catalog.place(address)?, &Progress::silent()).await?;
         }
         Ok(())
     })

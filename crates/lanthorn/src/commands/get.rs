@@ -18,7 +18,7 @@ use crate::fetch::{self, Progress, Summary, local_name};
 use crate::places::{Catalog, Place};
 use crate::print;
 use crate::report::failure;
-use crate::signed_in::SignedIn;
+use crate::source::Source;
 
 /// What was typed after `get`.
 ///
@@ -41,17 +41,18 @@ pub struct Get {
 
 /// Copies.
 pub fn run(command: &Get, typed: &Typed) -> Result<()> {
-    let source: Address = command.source.parse()?;
+    let address: Address = command.source.parse()?;
     command.asking.run(typed, async |at| {
-        let place = Catalog::read(&at).await?.place(&source)?;
+        let place = Catalog::read(&at).await?.place(&address)?;
+        let source = Source::straight(&at).await?;
         let progress = Progress::shown();
         if command.dest.as_deref() == Some(Path::new("-")) {
-            return fetch::to_stdout(&at, &place, &progress).await.map(drop);
+            return fetch::to_stdout(&source, &place, &progress).await.map(drop);
         }
         let began = Instant::now();
-        let entry = stat(&at, &place).await?;
+        let entry = stat(&source, &place).await?;
         let target = command.target(&place, &entry)?;
-        let summary = command.copy(&at, &place, entry, &target, &progress).await?;
+        let summary = command.copy(&source, &place, entry, &target, &progress).await?;
         drop(progress);
         command.tell(&summary, &target, began)?;
         summary.ended()
@@ -61,18 +62,18 @@ pub fn run(command: &Get, typed: &Typed) -> Result<()> {
 impl Get {
     async fn copy(
         &self,
-        at: &SignedIn,
+        source: &Source<'_>,
         place: &Place,
         entry: Entry,
         target: &Path,
         progress: &Progress,
     ) -> Result<Summary> {
         if entry.entry_type == EntryType::Folder {
-            return fetch::folder(at, place, &entry, target, self.force, progress).await;
+            return fetch::folder(source, place, &entry, target, self.force, progress).await;
         }
         let bytes = entry.size;
         progress.expect(bytes);
-        let resumed_bytes = fetch::file(at, place, entry, target, self.force, progress).await?;
+        let resumed_bytes = fetch::file(source, place, entry, target, self.force, progress).await?;
         Ok(Summary { files: 1, bytes, resumed_bytes, ..Summary::default() })
     }
 

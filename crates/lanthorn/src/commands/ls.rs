@@ -14,6 +14,7 @@ use crate::places::{Catalog, Place};
 use crate::print::{self, Align, Table};
 use crate::report::failure;
 use crate::signed_in::SignedIn;
+use crate::source::Source;
 
 /// What was typed after `ls`.
 #[derive(Debug, Args)]
@@ -55,8 +56,10 @@ impl Ls {
     }
 
     async fn entries(&self, at: &SignedIn, place: &Place) -> Result<()> {
-        let entries = match list(at, place).await {
-            Err(error) if is_file(&error) => vec![stat(at, place).await?],
+        // One small answer comes sooner by the way that is open already.
+        let source = Source::around(at);
+        let entries = match list(&source, place).await {
+            Err(error) if is_file(&error) => vec![stat(&source, place).await?],
             entries => entries?,
         };
         match () {
@@ -72,12 +75,12 @@ fn is_file(error: &anyhow::Error) -> bool {
 }
 
 /// The whole of a folder.
-pub async fn list(at: &SignedIn, place: &Place) -> Result<Vec<Entry>> {
+pub async fn list(source: &Source<'_>, place: &Place) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut version = None;
     loop {
         let (offset, limit) = (entries.len().to_string(), MAX_PAGE.to_string());
-        let asked = at.get(&place.url("list", &[("offset", &offset), ("limit", &limit)])).await;
+        let asked = source.get(place, "list", &[("offset", &offset), ("limit", &limit)]).await;
         let page: Listing = asked.map_err(|error| named(error, place))?;
         // Pages of two states of a folder do not fit together.
         if version.get_or_insert_with(|| page.version.clone()) != &page.version {
@@ -94,8 +97,8 @@ pub async fn list(at: &SignedIn, place: &Place) -> Result<Vec<Entry>> {
 }
 
 /// One file or folder.
-pub async fn stat(at: &SignedIn, place: &Place) -> Result<Entry> {
-    at.get(&place.url("stat", &[])).await.map_err(|error| named(error, place))
+pub async fn stat(source: &Source<'_>, place: &Place) -> Result<Entry> {
+    source.get(place, "stat", &[]).await.map_err(|error| named(error, place))
 }
 
 /// Says what is not there by the address that was typed.

@@ -17,7 +17,7 @@ use crate::client::{Refused, Unreachable};
 use crate::commands::ls::list;
 use crate::places::Place;
 use crate::report::failure;
-use crate::signed_in::SignedIn;
+use crate::source::Source;
 
 /// Files copied at once: enough to hide the way there and back, few enough for one disk.
 const FILES_AT_ONCE: usize = 4;
@@ -53,7 +53,7 @@ pub struct Failed {
 
 /// Copies a folder and its content to `target`. What fails is said and kept for the end; the rest goes on.
 pub async fn folder(
-    at: &SignedIn,
+    source: &Source<'_>,
     place: &Place,
     entry: &Entry,
     target: &Path,
@@ -66,7 +66,7 @@ pub async fn folder(
     let mut made = Vec::new();
     let mut under_way = FuturesUnordered::new();
     while let Some(folder) = waiting.pop() {
-        let entries = match open(at, &folder).await {
+        let entries = match open(source, &folder).await {
             Ok(entries) => entries,
             Err(error) if made.is_empty() => return Err(error),
             Err(error) => {
@@ -96,7 +96,7 @@ pub async fn folder(
                     }
                     progress.expect(entry.size);
                     under_way.push(async move {
-                        (place.clone(), one(at, &place, entry, target, force, progress).await)
+                        (place.clone(), one(source, &place, entry, target, force, progress).await)
                     });
                 }
                 // A link to a folder could lead round in a circle.
@@ -135,8 +135,8 @@ impl Folder {
 }
 
 /// Lists the folder, then makes its copy.
-async fn open(at: &SignedIn, folder: &Folder) -> Result<Vec<Entry>> {
-    let entries = list(at, &folder.place).await?;
+async fn open(source: &Source<'_>, folder: &Folder) -> Result<Vec<Entry>> {
+    let entries = list(source, &folder.place).await?;
     let target = folder.target.clone();
     off_thread(move || {
         std::fs::create_dir_all(&target)
@@ -150,7 +150,7 @@ async fn open(at: &SignedIn, folder: &Folder) -> Result<Vec<Entry>> {
 type Done = Result<Option<(u64, u64)>>;
 
 async fn one(
-    at: &SignedIn,
+    source: &Source<'_>,
     place: &Place,
     entry: Entry,
     target: PathBuf,
@@ -162,7 +162,7 @@ async fn one(
         return Ok(None);
     }
     let size = entry.size;
-    let resumed = file(at, place, entry, &target, force, progress).await?;
+    let resumed = file(source, place, entry, &target, force, progress).await?;
     progress.finish_file();
     Ok(Some((size, resumed)))
 }

@@ -17,10 +17,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use http::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http::header::{CONTENT_RANGE, ETAG, IF_RANGE, InvalidHeaderValue, RANGE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
 use proto::ErrorCode;
 use proto::api::files::{Entry, EntryType};
 use tokio::io::AsyncWriteExt;
@@ -33,7 +33,7 @@ use crate::client::Refused;
 use crate::commands::ls::stat;
 use crate::places::Place;
 use crate::report::failure;
-use crate::signed_in::SignedIn;
+use crate::source::{Body, Source};
 
 /// A connection on which nothing comes for so long is a broken one.
 const STALL: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ enum Broken {
 
 /// Copies one file to `target`. Returns what it is, and how many bytes were there from before.
 pub async fn file(
-    at: &SignedIn,
+    source: &Source<'_>,
     place: &Place,
     entry: Entry,
     target: &Path,
@@ -78,11 +78,11 @@ pub async fn file(
     must_be_file(&entry, place)?;
     part::refuse_existing(target, force)?;
     let mut entry = entry;
-    let source = format!("{}/{}/{}", place.device, place.share, place.path);
-    let (mut part, from) = part::Part::open(target, source, &entry).await?;
+    let name = format!("{}/{}/{}", place.device, place.share, place.path);
+    let (mut part, from) = part::Part::open(target, name, &entry).await?;
     progress.advance(from);
     let copied = async {
-        copy(at, place, &mut entry, from, &mut part, progress).await?;
+        copy(source, place, &mut entry, from, &mut part, progress).await?;
         part.commit(&entry, target, force).await
     };
     if let Err(error) = copied.await {
@@ -93,12 +93,12 @@ pub async fn file(
 }
 
 /// Copies one file to standard output.
-pub async fn to_stdout(at: &SignedIn, place: &Place, progress: &Progress) -> Result<u64> {
-    let mut entry = stat(at, place).await?;
+pub async fn to_stdout(source: &Source<'_>, place: &Place, progress: &Progress) -> Result<u64> {
+    let mut entry = stat(source, place).await?;
     must_be_file(&entry, place)?;
     progress.expect(entry.size);
     let mut sink = Stdout { out: tokio::io::stdout(), sent: 0 };
-    copy(at, place, &mut entry, 0, &mut sink, progress).await?;
+    copy(source, place, &mut entry, 0, &mut sink, progress).await?;
     Ok(entry.size)
 }
 
@@ -120,7 +120,7 @@ fn must_be_file(entry: &Entry, place: &Place) -> Result<()> {
 
 /// Hands the file's bytes from `from` on to the sink, whatever happens to connections.
 async fn copy(
-    at: &SignedIn,
+    source: &Source<'_>,
     place: &Place,
     entry: &mut Entry,
     from: u64,
@@ -129,7 +129,7 @@ async fn copy(
 ) -> Result<()> {
     let (mut have, mut vain, mut changes) = (from, 0, 0);
     loop {
-        let ended = attempt(at, place, entry, have, sink, progress).await;
+        let ended = attempt(source, place, entry, have, sink, progress).await;
         if let Err(Broken::Final(error)) = ended {
             // First of all: a sink that takes no more has nothing to settle either.
             return Err(error);
@@ -153,7 +153,7 @@ async fn copy(
             let message = format!("\"{}\" changes all the time.", place.address);
             return Err(failure(ErrorCode::Conflict, message, "Try again when nobody writes to it."));
         }
-        *entry = stat(at, place).await?;
+        *entry = stat(source, place).await?;
         must_be_file(entry, place)?;
         sink.restart(entry).await?;
         progress.retreat(now);
@@ -163,7 +163,7 @@ async fn copy(
 
 /// One request, and as much of its answer as comes.
 async fn attempt(
-    at: &SignedIn,
+    source: &Source<'_>,
     place: &Place,
     entry: &Entry,
     have: u64,
@@ -173,7 +173,7 @@ async fn attempt(
     if have > 0 && have == entry.size {
         return Ok(());
     }
-    let answer = ask(at, place, entry, have).await?;
+    let answer = ask(source, place, entry, have).await?;
     let mut body = answer.into_body();
     loop {
         let frame = tokio::time::timeout(STALL, body.frame()).await;
@@ -192,14 +192,10 @@ async fn attempt(
 }
 
 /// Asks for the rest of this version of the file.
-async fn ask(at: &SignedIn, place: &Place, entry: &Entry, have: u64) -> Result<Response<Incoming>, Broken> {
+async fn ask(source: &Source<'_>, place: &Place, entry: &Entry, have: u64) -> Result<Response<Body>, Broken> {
     let tag = format!("\"{}\"", entry.version);
-    let mut request = Request::get(place.url("download", &[]));
-    if have > 0 {
-        request = request.header(RANGE, format!("bytes={have}-")).header(IF_RANGE, &tag);
-    }
-    let request = request.body(Full::default()).map_err(|error| Broken::Final(error.into()))?;
-    let asked = tokio::time::timeout(STALL, at.send(request)).await;
+    let headers = rest_of(&tag, have).map_err(|error| Broken::Final(error.into()))?;
+    let asked = tokio::time::timeout(STALL, source.send(place, "download", &[], headers)).await;
     let asked = asked.map_err(|_| Broken::Passing(anyhow::anyhow!("no answer came for a while")))?;
     let answer = asked.map_err(refused)?;
     let is_same = answer.headers().get(ETAG).is_some_and(|found| found.as_bytes() == tag.as_bytes());
@@ -211,6 +207,16 @@ async fn ask(at: &SignedIn, place: &Place, entry: &Entry, have: u64) -> Result<R
         status => status == StatusCode::OK && have == 0,
     };
     if is_same && fits { Ok(answer) } else { Err(Broken::Changed) }
+}
+
+/// The headers that ask for what follows the first bytes of this version.
+fn rest_of(tag: &str, have: u64) -> Result<HeaderMap, InvalidHeaderValue> {
+    let mut headers = HeaderMap::new();
+    if have > 0 {
+        headers.insert(RANGE, HeaderValue::try_from(format!("bytes={have}-"))?);
+        headers.insert(IF_RANGE, HeaderValue::try_from(tag)?);
+    }
+    Ok(headers)
 }
 
 /// What a refusal means for the next attempt.

@@ -12,6 +12,7 @@
 mod cli;
 mod config;
 mod devices;
+mod direct;
 mod files;
 mod first_run;
 mod hosts;

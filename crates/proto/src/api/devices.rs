@@ -1,10 +1,13 @@
-//! Shapes of how machines reach each other: `/api/v1/devices/{device}/path`, and the coordinators that a machine has joined.
+//! Shapes of how machines reach each other: `/api/v1/devices/{device}/{path,ticket}`, and the coordinators that a machine
+//! has joined.
+
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{ApiError, Offered, ShareId};
+use crate::{ApiError, DeviceId, Offered, Permission, ShareId};
 
 /// On which way a request to a device goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +35,30 @@ pub struct DevicePath {
     pub round_trip_ms: Option<f64>,
     /// Why this way and no better one, for people.
     pub why: String,
+}
+
+/// Asks for the way straight to a device, for one of its shares.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantTicket {
+    /// The share.
+    pub share: ShareId,
+    /// What is to be done there: `read` or `download`.
+    pub permission: Permission,
+}
+
+/// The way straight to a device: a ticket that only the machine that asked can use, and where the device is.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct DirectWay {
+    /// To be sent to the device as `Authorization: Bearer …`.
+    pub ticket: String,
+    /// Seconds for which it is good. Another one is to be had while the right stands.
+    pub expires_in: u64,
+    /// The key that the device has to prove.
+    pub device: DeviceId,
+    /// Where it may answer on the LAN lane, likeliest first. Hints: whoever answers has to prove the key.
+    #[schema(value_type = Vec<String>)]
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// How a machine's link to a coordinator that it has joined stands.

@@ -20,12 +20,12 @@ use super::*;
 use crate::clock::Clock;
 
 /// A machine that is set up and listens, and the key of another that is paired with it.
-struct Port {
-    world: World,
-    owner: Browser,
+pub(super) struct Port {
+    pub(super) world: World,
+    pub(super) owner: Browser,
     address: SocketAddr,
     shutdown: CancellationToken,
-    machine: DeviceKey,
+    pub(super) machine: DeviceKey,
 }
 
 impl Drop for Port {
@@ -35,15 +35,15 @@ impl Drop for Port {
 }
 
 /// A machine's end of a link.
-struct Line(WebSocketStream<TcpStream>);
+pub(super) struct Line(WebSocketStream<TcpStream>);
 
 impl Line {
-    async fn say(&mut self, message: &FromAgent) {
+    pub(super) async fn say(&mut self, message: &FromAgent) {
         self.0.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
     }
 
     /// The next message, or `None` once the link has ended. Who else may knock is told at any time.
-    async fn hear(&mut self) -> Option<FromCoordinator> {
+    pub(super) async fn hear(&mut self) -> Option<FromCoordinator> {
         loop {
             match self.hear_all().await {
                 Some(FromCoordinator::Peers { .. }) => {}
@@ -79,7 +79,7 @@ impl Line {
     }
 }
 
-fn share(name: &str) -> OfferedShare {
+pub(super) fn share(name: &str) -> OfferedShare {
     OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false }
 }
 
@@ -112,7 +112,7 @@ impl Hello {
 }
 
 impl Port {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let (world, _) = World::set_up().await;
         let machine = DeviceKey::from_seed([5; 32]).unwrap();
         let owner = world.coordinator.rooms().identity.owner_id().unwrap();
@@ -150,7 +150,7 @@ impl Port {
     }
 
     /// A link of the paired machine that offers these shares.
-    async fn link(&self, shares: &[OfferedShare]) -> (Line, FromCoordinator) {
+    pub(super) async fn link(&self, shares: &[OfferedShare]) -> (Line, FromCoordinator) {
         let (mut line, hello) = self.dial().await;
         line.say(&Hello { shares: shares.to_vec(), ..hello }.message()).await;
         let welcome = line.hear().await.unwrap();
