@@ -1083,6 +1083,7 @@ export interface components {
         ApiError: {
             /** @description What went wrong, for programs. */
             code: components["schemas"]["ErrorCode"];
+            conflict?: components["schemas"]["Conflict"] | null;
             /** @description What to do next, in one sentence. */
             hint: string;
             /** @description What went wrong, in one sentence. */
@@ -1217,6 +1218,26 @@ export interface components {
             pending_pairing_id: string;
             principal?: components["schemas"]["PrincipalId"] | null;
         };
+        /** @description What is at a place now, for somebody whose change was made to something else. */
+        Conflict: {
+            changed_by?: components["schemas"]["PrincipalId"] | null;
+            /** @description Where the present content is, after `…/shares/{share}/`. */
+            content: string;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            modified: string | null;
+            /** @description SHA-256 of the present content, where the file is not too large to be hashed for an answer. */
+            sha256?: string | null;
+            /**
+             * Format: int64
+             * @description Its bytes.
+             */
+            size: number;
+            /** @description The present version, as `If-Match` takes it. Empty if the file is gone. */
+            version: string;
+        };
         /** @description The keys of a coordinator, as a device pins them. */
         CoordinatorKeys: {
             /** @description The certificate authority of its pages (PEM), where it has its own. */
@@ -1346,7 +1367,7 @@ export interface components {
          * @description What went wrong, for programs. [`ApiError::message`] says it for people.
          * @enum {string}
          */
-        ErrorCode: "BAD_REQUEST" | "BAD_PATH" | "BAD_PARAMETER" | "NOT_SIGNED_IN" | "WRONG_PIN" | "WRONG_SETUP_CODE" | "WRONG_CODE" | "TOKEN_INVALID" | "WRONG_SIGNATURE" | "TICKET_MALFORMED" | "TICKET_KEY" | "TICKET_SIGNATURE" | "TICKET_EXPIRED" | "TICKET_REVOKED" | "TICKET_AUDIENCE" | "TICKET_PRESENTER" | "TICKET_RESOURCE" | "TICKET_PERMISSION" | "FORBIDDEN" | "CROSS_SITE" | "NOT_PRIVATE" | "OUTSIDE_SHARE" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "IS_FOLDER" | "NOT_FOLDER" | "CLOCK_SKEW" | "ALREADY_SET_UP" | "CONFLICT" | "PRECONDITION_FAILED" | "TOO_LARGE" | "RANGE_NOT_SATISFIABLE" | "UNKNOWN_HOST" | "UNSUPPORTED" | "LOCKED" | "TOO_MANY" | "INTERNAL" | "READ_FAILED" | "DEVICE_FAILED" | "DEVICE_UNREACHABLE" | "NOT_SET_UP" | "DEVICE_OFFLINE" | "TOOL_MISSING" | "BUSY" | "TIMED_OUT";
+        ErrorCode: "BAD_REQUEST" | "BAD_PATH" | "BAD_NAME" | "BAD_PARAMETER" | "NOT_SIGNED_IN" | "WRONG_PIN" | "WRONG_SETUP_CODE" | "WRONG_CODE" | "TOKEN_INVALID" | "WRONG_SIGNATURE" | "TICKET_MALFORMED" | "TICKET_KEY" | "TICKET_SIGNATURE" | "TICKET_EXPIRED" | "TICKET_REVOKED" | "TICKET_AUDIENCE" | "TICKET_PRESENTER" | "TICKET_RESOURCE" | "TICKET_PERMISSION" | "FORBIDDEN" | "READ_ONLY" | "CROSS_SITE" | "NOT_PRIVATE" | "OUTSIDE_SHARE" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "IS_FOLDER" | "NOT_FOLDER" | "IS_LINK" | "EXISTS" | "OFFSET_CONFLICT" | "NOT_UNDOABLE" | "GONE" | "CLOCK_SKEW" | "ALREADY_SET_UP" | "CONFLICT" | "PRECONDITION_FAILED" | "TOO_LARGE" | "RANGE_NOT_SATISFIABLE" | "UNKNOWN_HOST" | "UNSUPPORTED" | "PRECONDITION_REQUIRED" | "LOCKED" | "TOO_MANY" | "CHECKSUM_MISMATCH" | "INTERNAL" | "READ_FAILED" | "WRITE_FAILED" | "NO_SPACE" | "DEVICE_FAILED" | "DEVICE_UNREACHABLE" | "NOT_SET_UP" | "DEVICE_OFFLINE" | "TOOL_MISSING" | "BUSY" | "TIMED_OUT";
         /** @description Something that happened, as one person is told of it. */
         Event: components["schemas"]["Happening"] & {
             /**
