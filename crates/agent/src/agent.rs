@@ -111,15 +111,16 @@ impl Agent {
         self.running.end(|ticket| ended.concerns(ticket));
     }
 
-    /// Honours these keys from now on. What is served of a share that its coordinator is not offered any more breaks off.
+    /// Honours these keys from now on. What is served of a share that its coordinator is not offered any more breaks off,
+    /// and what a dropped key opened; what a key opened whose time is over goes on.
     pub fn honour(&self, keys: KeyRing) {
         self.tickets.honour(keys);
         self.running.end(|ticket| self.tickets.is_over(ticket));
     }
 
-    /// Breaks off what these keys allowed: their coordinator was left.
-    pub fn forget(&self, issuers: &[String]) {
-        self.running.end(|ticket| issuers.iter().any(|issuer| issuer == ticket.issuer()));
+    /// Breaks off what this coordinator allowed: it was left.
+    pub fn forget(&self, coordinator: &str) {
+        self.running.end(|ticket| ticket.coordinator() == Some(coordinator));
     }
 
     /// Offers a folder. A share of the same id is replaced.

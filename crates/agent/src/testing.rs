@@ -14,7 +14,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use proto::ticket::{Claims, KeyRing, READ_LIFETIME, Resource, SigningKey, Ticket};
+use proto::ticket::{Claims, Issuer, KeyRing, READ_LIFETIME, Resource, SigningKey, Ticket};
 use proto::{ApiError, DeviceId, ErrorCode, Permission, Permissions, PrincipalId, ShareId};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
@@ -47,7 +47,9 @@ impl World {
         let home = tempfile::tempdir().unwrap();
         let key = SigningKey::generate().unwrap();
         let device = DeviceId::from_public_key([7; 32]);
-        let keys = KeyRing::new(device, [key.public()]);
+        let coordinator = Some(key.public().id());
+        let issuer = Issuer { coordinator, keys: vec![key.public()], ..Issuer::default() };
+        let keys = KeyRing::new(device, [issuer]);
         let cache_dir = home.path().join("cache");
         let media = MediaConfig::default();
         let agent = Agent::new(change(Config { device, keys, cache_dir, media }));
@@ -107,8 +109,8 @@ impl World {
         *self.people.lock().iter().rev().nth(1).unwrap()
     }
 
-    /// The id of the key that signs.
-    pub(crate) fn issuer(&self) -> String {
+    /// The coordinator that signs.
+    pub(crate) fn coordinator(&self) -> String {
         self.key.public().id()
     }
 

@@ -10,12 +10,12 @@ use peer::Endpoint;
 use peer::relay::Relay;
 use proto::api::devices::JoinedCoordinator;
 use proto::api::settings::Settings;
-use proto::ticket::{PublicKey, SigningKey};
-use proto::wire::link::Revoked;
+use proto::wire::link::{Revoked, TicketKeys as Announcement};
 use proto::{DeviceId, SessionId};
 use rustls::ServerConfig;
 use tokio::sync::{broadcast, watch};
 
+use crate::access::ticket_keys::{self, TicketKeys};
 use crate::access::{Caller, Client, Rights, Running, TicketDesk};
 use crate::audit::Audit;
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
@@ -31,11 +31,12 @@ use crate::joined::{self, Joined};
 use crate::keyfile::{self, KeyFileError};
 use crate::moved::{self, LastTold};
 use crate::registry::Registry;
+use crate::rotation::Rotation;
 use crate::settings::{CurrentSettings, SettingsStore};
 use crate::store::shares::SharedFolder;
 use crate::store::{Store, StoreError};
 
-/// How often it is looked who has fallen silent.
+/// How often it is looked who has fallen silent, and whether a ticket key is due.
 const SWEEP_PERIOD: Duration = Duration::from_secs(3);
 /// How often sessions are tidied, and addresses and certificates looked at.
 const TIDY_PERIOD: Duration = Duration::from_secs(60);
@@ -59,6 +60,8 @@ pub struct Config {
     pub default_folder: PathBuf,
     /// The owner's certificate, in place of those of our own authority.
     pub own_certificate: Option<OwnCertificate>,
+    /// After how long another ticket key takes the place of the present one; never, if not said.
+    pub ticket_key_lifetime: Option<Duration>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -95,6 +98,7 @@ pub(crate) struct Rooms {
     pub(crate) settings: CurrentSettings,
     pub(crate) identity: Identity,
     pub(crate) tickets: TicketDesk,
+    pub(crate) rotation: Rotation,
     pub(crate) rights: Rights,
     pub(crate) running: Running,
     pub(crate) audit: Audit,
@@ -124,7 +128,7 @@ pub(crate) struct Rooms {
 /// What is read from files before anything else.
 struct Opened {
     server_key: [u8; 32],
-    ticket_key: SigningKey,
+    ticket_keys: TicketKeys,
     authority: Authority,
 }
 
@@ -152,7 +156,8 @@ impl Coordinator {
             names,
             settings: CurrentSettings::new(config.settings, settings_store),
             identity,
-            tickets: TicketDesk::new(opened.ticket_key, Arc::clone(&clock)),
+            tickets: TicketDesk::new(opened.ticket_keys, Arc::clone(&clock)),
+            rotation: Rotation::new(config.state_dir.clone(), config.ticket_key_lifetime, clock.as_ref()),
             rights: Rights::open(store.clone()).await?,
             running: Running::default(),
             audit: Audit::open(store.clone(), Arc::clone(&clock), &opened.server_key).await?,
@@ -221,10 +226,16 @@ impl Coordinator {
         self.rooms.authority.tls()
     }
 
-    /// The key with which devices check tickets.
+    /// The id by which this coordinator goes, for good.
     #[must_use]
-    pub fn ticket_key(&self) -> PublicKey {
-        self.rooms.tickets.public_key()
+    pub fn id(&self) -> &str {
+        self.rooms.tickets.coordinator()
+    }
+
+    /// The keys with which devices check tickets, now and whenever they change.
+    #[must_use]
+    pub fn ticket_keys(&self) -> watch::Receiver<Announcement> {
+        self.rooms.tickets.announced()
     }
 
     /// The code to print on the terminal, until setup is done.
@@ -413,6 +424,7 @@ async fn sweep_forever(rooms: Weak<Rooms>) {
         tokio::time::sleep(SWEEP_PERIOD).await;
         let Some(rooms) = rooms.upgrade() else { return };
         rooms.registry.sweep().await;
+        rooms.rotate_when_due().await;
     }
 }
 
@@ -430,17 +442,7 @@ fn open_files(
     }
     Ok(Opened {
         server_key: keyfile::read_or_generate(&path)?,
-        ticket_key: open_ticket_key(&dir.join("ticket.key"))?,
+        ticket_keys: ticket_keys::file::open(dir, now)?,
         authority: Authority::open(dir, names, own, &own_addresses(), now)?,
     })
-}
-
-fn open_ticket_key(path: &Path) -> Result<SigningKey, KeyFileError> {
-    let content = |_| KeyFileError::Content(path.to_owned());
-    if let Some(bytes) = keyfile::read(path)? {
-        return SigningKey::from_bytes(bytes.expose()).map_err(content);
-    }
-    let key = SigningKey::generate().map_err(content)?;
-    keyfile::write(path, key.as_bytes())?;
-    Ok(key)
 }

@@ -24,9 +24,11 @@ mod moved;
 mod registry;
 #[doc(hidden)]
 pub mod rehearsal;
+mod rotation;
 mod settings;
 mod store;
 
+pub use access::ticket_keys::file::coordinator_id;
 pub use authority::{AuthorityError, OwnCertificate, page_tls};
 pub use clock::{Clock, SystemClock};
 pub use coordinator::{Config, Coordinator, OpenError};

@@ -9,6 +9,7 @@ use crate::commands::devices::ListDevices;
 use crate::commands::find::Find;
 use crate::commands::get::Get;
 use crate::commands::invite::Invite;
+use crate::commands::keys::ManageKeys;
 use crate::commands::ls::Ls;
 use crate::commands::pair::Pair;
 use crate::commands::revoke::Revoke;
@@ -83,6 +84,8 @@ pub enum Command {
     Invite(Invite),
     /// End what a machine, a person, a browser or an invitation may do here.
     Revoke(Revoke),
+    /// Show the keys that sign tickets; have another take the place of the present one.
+    Keys(ManageKeys),
     /// Read who did what.
     Audit(ReadAudit),
     /// Tell whether Lanthorn answers, and who this machine is there.

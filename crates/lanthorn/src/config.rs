@@ -14,6 +14,8 @@ use crate::settings::{self, Lanes, Settings};
 
 /// Idle sessions end after half an hour.
 const SESSION_IDLE_SECONDS: u64 = 30 * 60;
+/// Ticket keys last a quarter of a year.
+const TICKET_KEY_DAYS: u64 = 90;
 /// The longest name of a machine, in characters.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub session_idle: Duration,
     /// True if people may look and download over plain HTTP.
     pub allow_open: bool,
+    /// After how long another ticket key takes the place of the present one, if ever by itself.
+    pub ticket_key_lifetime: Option<Duration>,
     /// Whether coordinators are announced and looked for on the local network.
     pub discovery: bool,
     /// Limits of thumbnails and transcodes.
@@ -124,11 +128,18 @@ pub fn resolve(typed: &Settings) -> Result<Config> {
         open_browser: !settings.no_browser.unwrap_or(false),
         session_idle: Duration::from_secs(settings.session_idle_seconds.unwrap_or(SESSION_IDLE_SECONDS)),
         allow_open: settings.allow_open.unwrap_or(true),
+        ticket_key_lifetime: ticket_key_lifetime(&settings),
         discovery: settings.discovery.unwrap_or(true),
         coordinator_url: settings.coordinator_url.clone().unwrap_or_else(|| local_url(Role::Coordinator)),
         agent_url: settings.agent_url.clone().unwrap_or_else(|| local_url(Role::Agent)),
         settings,
     })
+}
+
+/// How long a ticket key signs; no days mean that none takes its place by itself.
+fn ticket_key_lifetime(settings: &Settings) -> Option<Duration> {
+    let days = settings.ticket_key_days.unwrap_or(TICKET_KEY_DAYS);
+    (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60))
 }
 
 /// The limits of thumbnails and transcodes: what was said, and the agent's own defaults for the rest.
@@ -170,6 +181,7 @@ pub fn check_ranges(settings: &Settings) -> Result<()> {
         }
     }
     within("session_idle_seconds", settings.session_idle_seconds, 60, 86_400)?;
+    within("ticket_key_days", settings.ticket_key_days, 0, 3_650)?;
     within("thumbnail_cache_ttl_seconds", settings.thumbnail_cache_ttl_seconds, 60, 86_400)?;
     within("thumbnail_cache_max_mb", settings.thumbnail_cache_max_mb, 32, 4_096)?;
     within("thumbnail_max_concurrent", settings.thumbnail_max_concurrent, 1, 16)?;

@@ -1,17 +1,17 @@
 //! The coordinators this machine has joined: what it pins of each, kept in a private file of the state folder, which a
 //! running Lanthorn watches.
 
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-use agent::control::{self, LinkStates};
+use agent::control::{self, LinkStates, Pinned, PinnedKeys};
 use anyhow::{Context, Result, ensure};
 use coordinator::keyfile;
 use peer::CertificateDer;
 use proto::api::devices::{JoinedCoordinator, LinkStanding};
 use proto::api::pairing::CoordinatorKeys;
-use proto::ticket::PublicKey;
-use proto::{DeviceId, Offered, PrincipalId, base64url};
+use proto::{DeviceId, Offered, PrincipalId};
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -25,6 +25,8 @@ use crate::watched;
 
 /// The file in the state folder.
 const FILE: &str = "memberships.json";
+/// Locked by whoever changes that file. Never written.
+const LOCK: &str = "memberships.lock";
 /// Addresses remembered of one coordinator.
 const MAX_URLS: usize = 16;
 
@@ -98,28 +100,48 @@ impl Memberships {
         }
     }
 
-    /// Keeps them.
-    pub fn write(&self, state: &Path) -> Result<()> {
-        keyfile::write(&state.join(FILE), &serde_json::to_vec_pretty(self)?)?;
-        Ok(())
+    /// Changes what is kept, and nothing that somebody else changes at the same time: one process after the other.
+    pub fn change<R>(state: &Path, change: impl FnOnce(&mut Self) -> R) -> Result<R> {
+        let _turn = turn(state)?;
+        let before = Self::read(state)?;
+        let mut all = before.clone();
+        let answer = change(&mut all);
+        if all != before {
+            keyfile::write(&state.join(FILE), &serde_json::to_vec_pretty(&all)?)?;
+        }
+        Ok(answer)
     }
 
     /// Adds one. An earlier membership of the same coordinator gives way.
     pub fn add(&mut self, new: Membership) {
-        self.memberships.retain(|old| !old.is_of(&new.coordinator.ticket_keys));
+        self.memberships.retain(|old| old.coordinator.id != new.coordinator.id);
         self.memberships.push(new);
     }
 
-    /// Remembers that the coordinator with one of these keys is at another address now.
-    pub fn moved(state: &Path, keys: &[String], url: String) -> Result<()> {
-        let mut all = Self::read(state)?;
-        for joined in all.memberships.iter_mut().filter(|joined| joined.has_any(keys)) {
+    fn of(&mut self, coordinator: &str) -> Option<&mut Membership> {
+        self.memberships.iter_mut().find(|joined| joined.coordinator.id == coordinator)
+    }
+
+    /// Remembers that the coordinator of this id is at another address now.
+    pub fn moved(state: &Path, coordinator: &str, url: String) -> Result<()> {
+        Self::change(state, |all| {
+            let Some(joined) = all.of(coordinator) else { return };
             let urls = &mut joined.coordinator.urls;
             urls.retain(|known| *known != url);
-            urls.insert(0, url.clone());
+            urls.insert(0, url);
             urls.truncate(MAX_URLS);
-        }
-        all.write(state)
+        })
+    }
+
+    /// Remembers by which keys coordinators go now.
+    pub fn learned(state: &Path, pinned: &PinnedKeys) -> Result<()> {
+        Self::change(state, |all| {
+            for (coordinator, Pinned { joined, keys }) in pinned {
+                if let Some(known) = all.of(coordinator).filter(|known| known.joined == *joined) {
+                    known.coordinator.ticket_keys.clone_from(keys);
+                }
+            }
+        })
     }
 
     /// The one that was typed: the coordinator's name, one of its addresses, or the beginning of its id.
@@ -141,12 +163,11 @@ impl Memberships {
         }
     }
 
-    /// Offers the coordinator of this id these shares from now on.
-    pub fn offer(&mut self, coordinator: &str, offered: Offered) {
-        if let Some(joined) = self.memberships.iter_mut().find(|joined| joined.coordinator.id == coordinator)
-        {
-            joined.offered = offered;
-        }
+    /// Offers the coordinator of this id other shares from now on; answers which. `None` if it was left.
+    pub fn offer(&mut self, coordinator: &str, change: impl FnOnce(Offered) -> Offered) -> Option<Offered> {
+        let joined = self.of(coordinator)?;
+        joined.offered = change(std::mem::take(&mut joined.offered));
+        Some(joined.offered.clone())
     }
 
     /// All of them with how their links stand, for the machine's owner.
@@ -189,28 +210,21 @@ impl Memberships {
     }
 }
 
+/// Waits for the turn to change what is kept. It is over when the file is closed, however the process ends.
+fn turn(state: &Path) -> Result<File> {
+    let path = state.join(LOCK);
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}
+
 impl Membership {
-    /// The ids of the coordinator's keys.
-    pub fn key_ids(&self) -> Vec<String> {
-        let keys = self.coordinator.ticket_keys.iter();
-        keys.filter_map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes).map(|key| key.id()))
-            .collect()
-    }
-
-    fn has_any(&self, ids: &[String]) -> bool {
-        self.key_ids().iter().any(|id| ids.contains(id))
-    }
-
     /// The ways to the coordinator, likeliest first.
     pub fn connectors(&self) -> Result<Vec<Connector>> {
         let tls = Arc::new(self.proof.of(&self.coordinator)?.config()?);
         let ways = self.coordinator.urls.iter();
         ways.map(|url| Ok(Connector::with(Address::parse(url)?, Arc::clone(&tls)))).collect()
-    }
-
-    /// True for a coordinator of one of these keys.
-    fn is_of(&self, ticket_keys: &[String]) -> bool {
-        self.coordinator.ticket_keys.iter().any(|key| ticket_keys.contains(key))
     }
 
     fn link(&self, search: &Search) -> Result<control::Membership> {
@@ -220,18 +234,15 @@ impl Membership {
         // Its own authority also certifies its relay; a certificate that its owner brought has none.
         let authority = self.coordinator.authority.as_deref().unwrap_or_default();
         let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority.as_bytes()).collect();
-        let keys = self.coordinator.ticket_keys.iter();
-        let keys = keys.map(|text| base64url::decode_exactly(text).map(PublicKey::from_bytes));
-        let keys: Vec<PublicKey> = keys.collect::<Option<_>>().context("its keys are none")?;
-        let ids = keys.iter().map(PublicKey::id).collect();
+        let id = self.coordinator.id.clone();
         Ok(control::Membership {
             coordinator: self.coordinator.id.clone(),
             name: self.coordinator.name.clone(),
-            ticket_keys: keys,
+            ticket_keys: self.coordinator.ticket_keys.clone(),
             authorities: authorities.context("its authority is no certificate")?,
             offered: self.offered.clone(),
             joined: self.joined,
-            dial: Arc::new(Ways::new(known, tls, ids, search.clone())),
+            dial: Arc::new(Ways::new(known, tls, id, search.clone())),
         })
     }
 }
@@ -239,13 +250,14 @@ impl Membership {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto::ticket::PublicKey;
 
     fn membership(key: &str, name: &str) -> Membership {
         Membership {
             coordinator: CoordinatorKeys {
                 id: key.into(),
                 name: name.into(),
-                ticket_keys: vec![key.into()],
+                ticket_keys: vec![PublicKey::from_bytes([1; 32])],
                 authority: None,
                 certificate: None,
                 urls: Vec::new(),
@@ -267,7 +279,7 @@ mod tests {
         for (key, name) in [("a", "Attic"), ("b", "Barn"), ("a", "Attic again")] {
             all.add(membership(key, name));
         }
-        all.write(home.path()).unwrap();
+        Memberships::change(home.path(), |kept| *kept = all.clone()).unwrap();
         let read = Memberships::read(home.path()).unwrap();
         let names: Vec<_> = read.memberships.iter().map(|m| m.coordinator.name.as_str()).collect();
         assert_eq!(names, ["Barn", "Attic again"]);
@@ -278,6 +290,35 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let search = Search { look: Arc::new(|_| Box::pin(async { Vec::new() })), state: home.path().into() };
         assert!(read.for_links(&search).is_empty(), "without an authority and an address there is no way");
+    }
+
+    #[test]
+    fn what_several_change_at_once_is_all_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let state = home.path();
+        Memberships::change(state, |all| all.add(membership("0", "Attic"))).unwrap();
+        let key = PublicKey::from_bytes([9; 32]);
+        std::thread::scope(|scope| {
+            for n in 1..=8 {
+                scope.spawn(move || {
+                    Memberships::change(state, |all| all.add(membership(&n.to_string(), "Barn"))).unwrap();
+                    let its = |joined| Pinned { joined, keys: vec![key] };
+                    let [now, before] = [OffsetDateTime::UNIX_EPOCH, OffsetDateTime::now_utc()].map(its);
+                    let pinned =
+                        [(n.to_string(), now.clone()), ("left".into(), now), ("0".into(), before)].into();
+                    Memberships::learned(state, &pinned).unwrap();
+                    Memberships::moved(state, "0", format!("https://10.0.0.{n}:7000/")).unwrap();
+                });
+            }
+        });
+        let all = Memberships::read(state).unwrap().memberships;
+        assert_eq!((all.len(), all[0].coordinator.urls.len()), (9, 8));
+        let learned: Vec<_> = all.iter().map(|joined| joined.coordinator.ticket_keys == [key]).collect();
+        assert_eq!(
+            learned,
+            [&[false][..], &[true; 8]].concat(),
+            "not what was pinned before it was joined anew"
+        );
     }
 
     #[test]
@@ -294,7 +335,7 @@ mod tests {
         all.add(membership("a", "Attic"));
         all.add(membership("b", "Barn"));
         let share = proto::ShareId::generate();
-        all.offer("b", Offered::Only([share].into_iter().collect()));
+        all.offer("b", |_| Offered::Only([share].into_iter().collect()));
         let since = OffsetDateTime::UNIX_EPOCH + time::Duration::DAY;
         let connected = control::LinkState { standing: LinkStanding::Connected, since, trouble: None };
         let shown = all.shown(&[("b".to_owned(), connected)].into_iter().collect());

@@ -21,7 +21,7 @@ pub fn announce(coordinator: &Coordinator, bound: SocketAddr) {
     }
     let coordinator = coordinator.clone();
     let says = move || Said {
-        coordinator: coordinator.ticket_key().id(),
+        coordinator: coordinator.id().to_owned(),
         name: coordinator.settings().device_name,
         https: true,
     };
@@ -45,9 +45,9 @@ pub async fn look() -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Where somebody says to be the coordinator of one of these ids. Not the first alone: anybody can say so.
-pub async fn find(ids: Vec<String>) -> Vec<Address> {
+/// Where somebody says to be the coordinator of this id. Not the first alone: anybody can say so.
+pub async fn find(id: String) -> Vec<Address> {
     let found = look().await.unwrap_or_default();
-    let said = found.iter().filter(|one| ids.contains(&one.said.coordinator));
+    let said = found.iter().filter(|one| one.said.coordinator == id);
     said.flat_map(Found::urls).filter_map(|url| Address::parse(&url).ok()).collect()
 }

@@ -9,6 +9,7 @@ use agent::Agent;
 use anyhow::{Context, Result};
 use coordinator::keyfile;
 use proto::ShareId;
+use proto::ticket::{Issuer, PublicKey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
@@ -24,6 +25,9 @@ const FIRST_OFFER: Duration = Duration::from_secs(3);
 pub struct Offer {
     /// Public keys whose tickets count.
     pub ticket_keys: Vec<[u8; 32]>,
+    /// The ids of keys that were given up because somebody else may have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_keys: Vec<String>,
     /// The folders.
     pub shares: Vec<OfferedFolder>,
 }
@@ -56,6 +60,12 @@ impl OfferedFolder {
 }
 
 impl Offer {
+    /// Whose tickets count: this machine's own coordinator's.
+    pub fn issuer(&self) -> Issuer {
+        let keys = self.ticket_keys.iter().copied().map(PublicKey::from_bytes).collect();
+        Issuer { dropped: self.dropped_keys.clone(), ..Issuer::own(keys) }
+    }
+
     /// Keeps the offer for a lone agent.
     pub fn write(&self, state: &Path) -> Result<()> {
         keyfile::write(&state.join(FILE), &serde_json::to_vec(self)?)?;
@@ -147,7 +157,7 @@ mod tests {
             folder: folder.clone(),
         };
         let shares: Vec<_> = folders.iter().map(share).collect();
-        let (change, offers) = watch::channel(Offer { ticket_keys: Vec::new(), shares: shares.clone() });
+        let (change, offers) = watch::channel(Offer { shares: shares.clone(), ..Offer::default() });
         keep(Arc::clone(&agent), offers).await;
         let offered: Vec<_> = shares.iter().map(|share| agent.share(share.id).is_some()).collect();
         assert_eq!(offered, [true, true, false], "a folder that is gone keeps no other away");

@@ -25,8 +25,8 @@ const MAX_TRIED: usize = 32;
 /// How a coordinator is looked for that has moved, and where its new place is remembered.
 #[derive(Clone)]
 pub struct Search {
-    /// Gives the addresses at which somebody says to be the coordinator with one of these ids.
-    pub look: Arc<dyn Fn(Vec<String>) -> BoxFuture<'static, Vec<Address>> + Send + Sync>,
+    /// Gives the addresses at which somebody says to be the coordinator of this id.
+    pub look: Arc<dyn Fn(String) -> BoxFuture<'static, Vec<Address>> + Send + Sync>,
     /// The folder of the file of memberships.
     pub state: PathBuf,
 }
@@ -39,17 +39,17 @@ struct Inner {
     known: Mutex<Vec<Connector>>,
     /// What has to stand behind it, wherever it is.
     tls: Arc<ClientConfig>,
-    /// The ids of its keys.
-    ids: Vec<String>,
+    /// Its id.
+    id: String,
     search: Search,
     searched: Mutex<Option<Instant>>,
 }
 
 impl Ways {
-    /// Ways to the coordinator with one of these ids, which has to prove itself by this side of TLS.
-    pub fn new(known: Vec<Connector>, tls: Arc<ClientConfig>, ids: Vec<String>, search: Search) -> Self {
+    /// Ways to the coordinator of this id, which has to prove itself by this side of TLS.
+    pub fn new(known: Vec<Connector>, tls: Arc<ClientConfig>, id: String, search: Search) -> Self {
         let (known, searched) = (Mutex::new(known), Mutex::default());
-        Self(Arc::new(Inner { known, tls, ids, search, searched }))
+        Self(Arc::new(Inner { known, tls, id, search, searched }))
     }
 
     async fn reach(self) -> io::Result<Dialled> {
@@ -61,7 +61,7 @@ impl Ways {
         if !self.may_search() {
             return Err(failed);
         }
-        let found = (self.0.search.look)(self.0.ids.clone()).await.into_iter().take(MAX_TRIED);
+        let found = (self.0.search.look)(self.0.id.clone()).await.into_iter().take(MAX_TRIED);
         let ways = found.map(|address| Connector::with(address, Arc::clone(&self.0.tls))).collect();
         let (dialled, way) = first_of(ways).await.map_err(|_| failed)?;
         self.remember(way).await;
@@ -81,8 +81,8 @@ impl Ways {
         let url = way.address().url();
         tracing::info!(url, "a coordinator has moved and was found again");
         self.0.known.lock().insert(0, way);
-        let (state, ids) = (self.0.search.state.clone(), self.0.ids.clone());
-        let written = tokio::task::spawn_blocking(move || Memberships::moved(&state, &ids, url)).await;
+        let (state, id) = (self.0.search.state.clone(), self.0.id.clone());
+        let written = tokio::task::spawn_blocking(move || Memberships::moved(&state, &id, url)).await;
         if let Ok(Err(error)) = written {
             tracing::warn!(error = format!("{error:#}"), "its new address is not remembered");
         }
@@ -128,7 +128,7 @@ mod tests {
     use crate::membership::{Membership, Proof};
     use crate::settings::Settings;
     use proto::api::pairing::CoordinatorKeys;
-    use proto::{DeviceId, Offered, PrincipalId, base64url};
+    use proto::{DeviceId, Offered, PrincipalId};
     use time::OffsetDateTime;
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
@@ -164,12 +164,11 @@ mod tests {
         }
 
         fn joined_at(&self, address: &Address) -> Membership {
-            let key = self.coordinator.ticket_key();
             Membership {
                 coordinator: CoordinatorKeys {
-                    id: key.id(),
+                    id: self.coordinator.id().to_owned(),
                     name: "Attic".into(),
-                    ticket_keys: vec![base64url::encode(&key.to_bytes())],
+                    ticket_keys: self.coordinator.ticket_keys().borrow().ticket_keys.clone(),
                     authority: Some(self.authority.clone()),
                     certificate: None,
                     urls: vec![address.url()],
@@ -194,12 +193,12 @@ mod tests {
         let (attic, liar) = (Listening::start().await, Listening::start().await);
         let (before, state) = (nobodys().await, tempfile::tempdir().unwrap());
         let joined = Memberships { memberships: vec![attic.joined_at(&before)] };
-        joined.write(state.path()).unwrap();
+        Memberships::change(state.path(), |all| *all = joined.clone()).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let search = |answers: Vec<Address>| {
             let asked = Arc::clone(&asked);
-            let look = move |ids| {
-                asked.lock().push(ids);
+            let look = move |id| {
+                asked.lock().push(id);
                 let answers = answers.clone();
                 async move { answers }.boxed()
             };
@@ -214,6 +213,6 @@ mod tests {
         let urls = Memberships::read(state.path()).unwrap().memberships.remove(0).coordinator.urls;
         assert_eq!(urls, [attic.address.url(), before.url()]);
         assert_eq!(way.dial().await.unwrap().host, attic.address.authority());
-        assert_eq!(*asked.lock(), vec![vec![attic.coordinator.ticket_key().id()]; 2], "it is known now");
+        assert_eq!(*asked.lock(), vec![attic.coordinator.id().to_owned(); 2], "it is known now");
     }
 }

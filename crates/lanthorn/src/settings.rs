@@ -63,6 +63,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_ALLOW_OPEN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_open: Option<bool>,
+    /// Days after which another key signs this coordinator's tickets: 1 to 3650, and 0 for never.
+    #[arg(long, global = true, value_name = "DAYS", env = "LANTHORN_TICKET_KEY_DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket_key_days: Option<u64>,
     /// Whether this machine's coordinator is announced on the local network, and others are looked for there.
     #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_DISCOVERY")]
     #[serde(skip_serializing_if = "Option::is_none")]

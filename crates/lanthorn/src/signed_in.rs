@@ -32,8 +32,8 @@ pub struct SignedIn {
     known: Mutex<Client>,
     /// This machine among others: its key, and where it looks for them.
     lanes: peer::Config,
-    /// The ids of the keys by which this coordinator goes; any, for this machine's own.
-    ids: Option<Vec<String>>,
+    /// The coordinator's id; any, for this machine's own.
+    id: Option<String>,
 }
 
 impl SignedIn {
@@ -46,22 +46,18 @@ impl SignedIn {
             Some(typed) => {
                 let all = Memberships::read(state)?;
                 let joined = all.find(typed)?;
-                Self::at(joined.connectors()?, lanes, Some(joined.key_ids())).await
+                Self::at(joined.connectors()?, lanes, Some(joined.coordinator.id.clone())).await
             }
         }
     }
 
     /// Takes the first of these ways that leads there.
-    async fn at(ways: Vec<Connector>, lanes: peer::Config, ids: Option<Vec<String>>) -> Result<Self> {
+    async fn at(ways: Vec<Connector>, lanes: peer::Config, id: Option<String>) -> Result<Self> {
         let mut failed = None;
         for way in ways {
             let stranger = Client::new(&way);
-            let signed_in = Self {
-                known: Mutex::new(stranger.clone()),
-                stranger,
-                lanes: lanes.clone(),
-                ids: ids.clone(),
-            };
+            let signed_in =
+                Self { known: Mutex::new(stranger.clone()), stranger, lanes: lanes.clone(), id: id.clone() };
             match signed_in.renew().await {
                 Ok(()) => return Ok(signed_in),
                 Err(error) if error.is::<Refused>() => return Err(error),
@@ -74,7 +70,7 @@ impl SignedIn {
         if is_another(&error) {
             return Err(error);
         }
-        let hint = match ids {
+        let hint = match id {
             None => "Start it with: lanthorn",
             Some(_) => "See that it runs and is on this network, then try again.",
         };
@@ -99,10 +95,10 @@ impl SignedIn {
     async fn ask_token(&self) -> Result<()> {
         let Nonce { nonce, coordinator } = self.stranger.get("/api/v1/auth/nonce").await?;
         // A signature for another coordinator would open that one to whoever answers here.
-        if self.ids.as_ref().is_some_and(|ids| !ids.contains(&coordinator)) {
+        if self.id.as_ref().is_some_and(|id| *id != coordinator) {
             return Err(failure(
                 ErrorCode::WrongSignature,
-                "This coordinator goes by a key that this machine does not know.",
+                "This is not the coordinator that this machine has joined.",
                 "If it was set up anew, join it again with: lanthorn pair",
             ));
         }

@@ -80,7 +80,7 @@ fn footer(key: PublicKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::{Claims, KeyRing, READ_LIFETIME, Resource, Ticket};
+    use crate::ticket::{Claims, Issuer, KeyRing, READ_LIFETIME, Resource, Ticket};
     use crate::{Permissions, ShareId};
     use time::macros::datetime;
 
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_ticket_is_no_token_and_a_token_no_ticket() {
         let key = SigningKey::generate().unwrap();
-        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let ring = KeyRing::new(DEVICE, [Issuer::own(vec![key.public()])]);
         let ticket = key
             .sign(&Claims {
                 sub: PrincipalId::generate(),

@@ -1,7 +1,8 @@
 //! WORDS: the types and messages that cross a wire, and the rules they carry.
 //!
 //! Data flow: [`id`] names things, [`path`] names places inside a share, [`access`] says what may be done,
-//! [`offered`] to whom it is offered at all, [`ticket`] carries that to a device, [`error`] says why not, [`api`] holds the JSON shapes of the HTTP API,
+//! [`offered`] to whom it is offered at all, [`ticket`] carries that to a device, [`lineage`] says which keys sign tickets,
+//! [`error`] says why not, [`api`] holds the JSON shapes of the HTTP API,
 //! [`wire`] what devices and coordinators say to each other besides, [`pin`] by which certificate they know each other, and
 //! [`words`] what people compare.
 //! No tokio, no clock, no input or output: callers pass the time in and the bytes out.
@@ -12,6 +13,7 @@ pub mod api;
 pub mod base64url;
 pub mod error;
 pub mod id;
+pub mod lineage;
 pub mod offered;
 pub mod path;
 pub mod pin;
@@ -23,6 +25,7 @@ pub mod words;
 pub use access::{Permission, Permissions};
 pub use error::{ApiError, ErrorCode};
 pub use id::{DeviceId, PrincipalId, SessionId, ShareId, TrashId, UndoToken, UploadId, VersionId};
+pub use lineage::Lineage;
 pub use offered::Offered;
 pub use path::RelPath;
 pub use pin::CertificatePin;

@@ -1,10 +1,11 @@
 //! Tickets: short-lived grants that a device checks offline with the coordinator's public key.
 //!
-//! PASETO v4.public; the footer names the signing key, so that keys can be rotated with an overlap of two.
+//! PASETO v4.public; the footer names the signing key, so that one key can take another's place while both are honoured.
 //! A [`Ticket`] is text and proves nothing. [`KeyRing::verify`] turns it into a [`VerifiedTicket`], and only
 //! [`VerifiedTicket::permit`] says that a thing may be done. The checks run in the order of [`TicketError`].
 
 use std::fmt;
+use std::str::FromStr;
 
 use pasetors::Public;
 use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey, Generate};
@@ -13,7 +14,7 @@ use pasetors::version4::{PublicToken, V4};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{DeviceId, ErrorCode, Offered, Permission, Permissions, PrincipalId, ShareId};
+use crate::{DeviceId, ErrorCode, Offered, Permission, Permissions, PrincipalId, ShareId, base64url};
 
 /// How long a ticket for reading lives.
 pub const READ_LIFETIME: Duration = Duration::seconds(120);
@@ -220,7 +221,7 @@ impl fmt::Debug for SigningKey {
 }
 
 /// The public half of a coordinator's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
@@ -243,46 +244,87 @@ impl PublicKey {
     }
 }
 
-/// The coordinator keys that a device honours: the present one and, during a rotation, the one before.
+/// In base64url.
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64url::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.id())
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        base64url::decode_exactly(text).map(Self).ok_or(InvalidKey)
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a device honours of one coordinator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Issuer {
+    /// The coordinator's id; none for that of the device's own machine.
+    pub coordinator: Option<String>,
+    /// Its keys whose tickets count: the present one and, during a rotation, the next or the one before.
+    pub keys: Vec<PublicKey>,
+    /// The ids of keys that ended before their time: what they opened breaks off.
+    pub dropped: Vec<String>,
+    /// The shares for which its tickets count.
+    pub offered: Offered,
+}
+
+impl Issuer {
+    /// The coordinator of the device's own machine.
+    #[must_use]
+    pub fn own(keys: Vec<PublicKey>) -> Self {
+        Self { keys, ..Self::default() }
+    }
+}
+
+/// Whose tickets a device honours.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     audience: DeviceId,
-    keys: Vec<Honoured>,
-}
-
-/// A key, and how far what it signs is honoured.
-#[derive(Clone, Debug)]
-struct Honoured {
-    id: String,
-    key: PublicKey,
-    offered: Offered,
+    issuers: Vec<Issuer>,
 }
 
 impl KeyRing {
-    /// The keys that `audience` honours.
+    /// Whose tickets `audience` honours.
     #[must_use]
-    pub fn new(audience: DeviceId, keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        Self { audience, keys: Vec::new() }.with(keys, &Offered::All)
+    pub fn new(audience: DeviceId, issuers: impl IntoIterator<Item = Issuer>) -> Self {
+        Self { audience, issuers: issuers.into_iter().collect() }
     }
 
-    /// With more keys, whose tickets count for shares that their coordinator is offered.
-    #[must_use]
-    pub fn with(mut self, keys: impl IntoIterator<Item = PublicKey>, offered: &Offered) -> Self {
-        self.keys.extend(keys.into_iter().map(|key| Honoured {
-            id: key.id(),
-            key,
-            offered: offered.clone(),
-        }));
-        self
-    }
-
-    /// False for a ticket to a share that its coordinator is not offered, or not any more. A key that is not here any more
-    /// says nothing about what it allowed before.
+    /// False for a ticket whose key was dropped, or to a share that its coordinator is not offered, or not any more. A
+    /// coordinator that is not here any more says nothing about what it allowed before.
     #[must_use]
     pub fn reaches(&self, ticket: &VerifiedTicket) -> bool {
         let Resource::Share(share) = ticket.claims.res;
-        let issuer = self.keys.iter().find(|known| known.id == ticket.issuer);
-        issuer.is_none_or(|known| known.offered.includes(share))
+        let issuer = self.issuers.iter().find(|known| known.coordinator == ticket.coordinator);
+        issuer.is_none_or(|known| known.offered.includes(share) && !known.dropped.contains(&ticket.key))
+    }
+
+    /// The key of this id, and whose it is.
+    fn find(&self, id: &[u8]) -> Option<(&Issuer, PublicKey)> {
+        let all = self.issuers.iter().flat_map(|issuer| issuer.keys.iter().map(move |key| (issuer, *key)));
+        all.into_iter().find(|(_, key)| key.id().as_bytes() == id)
     }
 
     /// Checks everything about a ticket but what it is used for.
@@ -318,12 +360,11 @@ impl KeyRing {
         let token =
             UntrustedToken::<Public, V4>::try_from(ticket.0.as_str()).map_err(|_| TicketError::Malformed)?;
         let footer = token.untrusted_footer();
-        let honoured =
-            self.keys.iter().find(|known| known.id.as_bytes() == footer).ok_or(TicketError::Key)?;
-        let key = AsymmetricPublicKey::<V4>::from(&honoured.key.0).map_err(|_| TicketError::Key)?;
-        PublicToken::verify(&key, &token, Some(footer), None).map_err(|_| TicketError::Signature)?;
+        let (issuer, key) = self.find(footer).ok_or(TicketError::Key)?;
+        let public = AsymmetricPublicKey::<V4>::from(&key.0).map_err(|_| TicketError::Key)?;
+        PublicToken::verify(&public, &token, Some(footer), None).map_err(|_| TicketError::Signature)?;
         let claims = serde_json::from_slice(token.untrusted_payload()).map_err(|_| TicketError::Malformed)?;
-        Ok(VerifiedTicket { claims, issuer: honoured.id.clone() })
+        Ok(VerifiedTicket { claims, coordinator: issuer.coordinator.clone(), key: key.id() })
     }
 }
 
@@ -331,7 +372,8 @@ impl KeyRing {
 #[derive(Clone, Debug)]
 pub struct VerifiedTicket {
     claims: Claims,
-    issuer: String,
+    coordinator: Option<String>,
+    key: String,
 }
 
 impl VerifiedTicket {
@@ -341,10 +383,10 @@ impl VerifiedTicket {
         &self.claims
     }
 
-    /// The id of the key that signed it: which coordinator vouches for it.
+    /// Which coordinator vouches for it; none for that of the device's own machine.
     #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    pub fn coordinator(&self) -> Option<&str> {
+        self.coordinator.as_deref()
     }
 
     /// Fails once the ticket's time is over: for answers from a cache, and for streams that outlive it.
@@ -395,7 +437,7 @@ mod tests {
     #[test]
     fn a_good_ticket_permits_what_it_says_and_no_more() {
         let (key, share) = (SigningKey::generate().unwrap(), ShareId::generate());
-        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let ring = KeyRing::new(DEVICE, [Issuer::own(vec![key.public()])]);
         let ticket = ring.verify(&key.sign(&claims(share)).unwrap(), None, NOW).unwrap();
         assert_eq!(ticket.permit(share, Permission::Read), Ok(()));
         assert_eq!(ticket.permit(share, Permission::Write), Err(TicketError::Permission));
@@ -405,7 +447,7 @@ mod tests {
     #[test]
     fn each_check_has_its_own_answer() {
         let (key, stranger) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let ring = KeyRing::new(DEVICE, [Issuer::own(vec![key.public()])]);
         let share = ShareId::generate();
         let verify = |claims: &Claims, presenter, now| {
             ring.verify(&key.sign(claims).unwrap(), presenter, now).map(drop)
@@ -427,26 +469,57 @@ mod tests {
         let (own, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         let (offered, kept) = (ShareId::generate(), ShareId::generate());
         let only = Offered::Only([offered].into_iter().collect());
-        let ring = KeyRing::new(DEVICE, [own.public()]).with([other.public()], &only);
+        let mine = Issuer::own(vec![own.public()]);
+        let theirs = Issuer {
+            coordinator: Some("attic".into()),
+            keys: vec![other.public()],
+            offered: only,
+            ..Issuer::default()
+        };
+        let ring = KeyRing::new(DEVICE, [mine.clone(), theirs.clone()]);
         for (key, share, good) in
             [(&own, offered, true), (&own, kept, true), (&other, offered, true), (&other, kept, false)]
         {
             let found = ring.verify(&key.sign(&claims(share)).unwrap(), None, NOW).map(drop);
             assert_eq!(found, if good { Ok(()) } else { Err(TicketError::Resource) });
         }
-        let all = KeyRing::new(DEVICE, [other.public()]);
+        let all = KeyRing::new(DEVICE, [Issuer { offered: Offered::All, ..theirs.clone() }]);
         let before = all.verify(&other.sign(&claims(kept)).unwrap(), None, NOW).unwrap();
         assert!(all.reaches(&before) && !ring.reaches(&before), "withheld since");
-        assert!(
-            KeyRing::new(DEVICE, [own.public()]).reaches(&before),
-            "a key that went ends nothing by itself"
-        );
+        assert!(KeyRing::new(DEVICE, [mine]).reaches(&before), "who went ends nothing by itself");
+        let later = Issuer { keys: Vec::new(), ..theirs.clone() };
+        assert!(!KeyRing::new(DEVICE, [later]).reaches(&before), "withheld, though its key was forgotten");
+    }
+
+    #[test]
+    fn a_key_is_honoured_while_it_is_in_the_ring_and_what_it_opened_outlives_it_unless_it_was_dropped() {
+        let [before, now] = std::array::from_fn(|_| SigningKey::generate().unwrap());
+        let ring = |keys: &[&SigningKey], dropped: &[&SigningKey]| {
+            let mut issuer = Issuer::own(keys.iter().map(|key| key.public()).collect());
+            issuer.dropped = dropped.iter().map(|key| key.public().id()).collect();
+            KeyRing::new(DEVICE, [issuer])
+        };
+        let ticket = before.sign(&claims(ShareId::generate())).unwrap();
+        let opened = ring(&[&now, &before], &[]).verify(&ticket, None, NOW).unwrap();
+        let forgotten = ring(&[&now], &[]);
+        assert_eq!(forgotten.verify(&ticket, None, NOW).map(drop), Err(TicketError::Key));
+        assert!(forgotten.reaches(&opened), "what it opened goes on");
+        assert!(!ring(&[&now], &[&before]).reaches(&opened), "what a stolen key opened does not");
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_text() {
+        let key = SigningKey::generate().unwrap().public();
+        assert_eq!(key.to_string().parse::<PublicKey>().unwrap(), key);
+        for text in ["", "AAAA", "no key"] {
+            assert!(text.parse::<PublicKey>().is_err(), "{text}");
+        }
     }
 
     #[test]
     fn no_flipped_or_missing_byte_passes() {
         let key = SigningKey::generate().unwrap();
-        let ring = KeyRing::new(DEVICE, [key.public()]);
+        let ring = KeyRing::new(DEVICE, [Issuer::own(vec![key.public()])]);
         let text = key.sign(&claims(ShareId::generate())).unwrap().0;
         for i in 0..text.len() {
             let mut bytes = text.clone().into_bytes();

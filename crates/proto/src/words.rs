@@ -29,11 +29,11 @@ pub fn byte(word: &str) -> Option<u8> {
 pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &str) -> [&'static str; 4] {
     let mut hasher = blake3::Hasher::new_derive_key("lanthorn 2026-11-21 words of a pairing");
     let authority = coordinator.authority.as_deref().unwrap_or_default();
-    let keys = coordinator.ticket_keys.iter().map(String::as_str);
+    let keys: Vec<String> = coordinator.ticket_keys.iter().map(ToString::to_string).collect();
     let certificate = coordinator.certificate.map(|pin| pin.to_string());
     let device = device.to_string();
     let parts = [coordinator.id.as_str(), authority, &device, pairing];
-    for part in parts.into_iter().chain(keys).chain(certificate.as_deref()) {
+    for part in parts.into_iter().chain(keys.iter().map(String::as_str)).chain(certificate.as_deref()) {
         // With its length before each part, no two lists of parts read the same.
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
@@ -50,6 +50,7 @@ pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &
 mod tests {
     use super::*;
     use crate::CertificatePin;
+    use crate::ticket::PublicKey;
 
     #[test]
     fn the_list_has_a_word_for_each_byte_and_each_word_one_byte() {
@@ -79,10 +80,11 @@ mod tests {
 
     #[test]
     fn the_words_change_with_everything_that_is_pinned() {
+        let [k1, k2] = [1, 2].map(|byte| PublicKey::from_bytes([byte; 32]));
         let keys = CoordinatorKeys {
             id: "0123456789abcdef".into(),
             name: "Attic".into(),
-            ticket_keys: vec!["k1".into()],
+            ticket_keys: vec![k1],
             authority: Some("PEM".into()),
             certificate: None,
             urls: vec!["https://attic:7000/".into()],
@@ -94,8 +96,8 @@ mod tests {
         assert_eq!(words, pairing_words(&elsewhere, device, "p"), "where it is asked does not matter");
         for (other, device, pairing) in [
             (CoordinatorKeys { id: "1".into(), ..keys.clone() }, device, "p"),
-            (CoordinatorKeys { ticket_keys: vec!["k2".into()], ..keys.clone() }, device, "p"),
-            (CoordinatorKeys { ticket_keys: vec!["k1".into(), "k2".into()], ..keys.clone() }, device, "p"),
+            (CoordinatorKeys { ticket_keys: vec![k2], ..keys.clone() }, device, "p"),
+            (CoordinatorKeys { ticket_keys: vec![k1, k2], ..keys.clone() }, device, "p"),
             (CoordinatorKeys { authority: None, ..keys.clone() }, device, "p"),
             (CoordinatorKeys { certificate: Some(CertificatePin::of(b"c")), ..keys.clone() }, device, "p"),
             (keys.clone(), DeviceId::from_public_key([2; 32]), "p"),

@@ -669,6 +669,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys that sign tickets and access tokens. */
+        get: operations["get_api_v1_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has another key take the place of the present one: announced first, or at once. */
+        post: operations["post_api_v1_keys_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pairing/claim": {
         parameters: {
             query?: never;
@@ -1244,7 +1278,7 @@ export interface components {
             authority?: string | null;
             /** @description By which certificate it is known, where its owner brought one and there is no such authority. */
             certificate?: string | null;
-            /** @description The id of its present ticket key. */
+            /** @description Its id: that of the first ticket key it ever had. */
             id: string;
             /** @description What its machine is called. */
             name: string;
@@ -1589,6 +1623,21 @@ export interface components {
             /** @description Where it was joined. */
             url?: string | null;
         };
+        /** @description The keys that sign tickets and access tokens, by their ids. */
+        Keys: {
+            /** @description The coordinator's id: that of its first key, for good. */
+            coordinator: string;
+            /**
+             * Format: date-time
+             * @description When another key is announced by itself, if ever.
+             */
+            due: string | null;
+            /** @description The key that is announced, and signs soon. */
+            next: string | null;
+            /** @description The key that signs. */
+            present: components["schemas"]["PresentKey"];
+            previous: components["schemas"]["PreviousKey"] | null;
+        };
         /**
          * @description What a file is about, by its name's ending.
          * @enum {string}
@@ -1599,6 +1648,13 @@ export interface components {
          * @enum {string}
          */
         Lane: "local" | "lan" | "direct" | "relayed" | "none";
+        /** @description All ticket keys that a coordinator ever had, each but the first with the signature of the one before. */
+        Lineage: {
+            /** @description The first key. */
+            first: string;
+            /** @description Those that came after it: each a PASETO v4.public of the key before, whose message is the key in base64url. */
+            successors?: string[];
+        };
         /**
          * @description How a machine's link to a coordinator that it has joined stands.
          * @enum {string}
@@ -1730,7 +1786,7 @@ export interface components {
         };
         /** @description Something to sign, good for a minute. */
         Nonce: {
-            /** @description The coordinator to sign it for: the id of its present ticket key. A machine that has pinned that key compares. */
+            /** @description The coordinator to sign it for. A machine that has joined it compares. */
             coordinator: string;
             /** @description The text. */
             nonce: string;
@@ -1788,6 +1844,7 @@ export interface components {
              * @description When the code ends.
              */
             expires_at: string;
+            lineage?: components["schemas"]["Lineage"] | null;
             /** @description The code to show: six digits, good once. Absent where an invite stands in for it. */
             pairing_code?: string | null;
             /** @description This pairing. */
@@ -1825,6 +1882,26 @@ export interface components {
             name: string;
             /** @description The folder, as an absolute path. */
             path: string;
+        };
+        /** @description The key that signs. */
+        PresentKey: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Since when it signs.
+             */
+            since: string;
+        };
+        /** @description The key that signed before. */
+        PreviousKey: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Until when what it signed is honoured.
+             */
+            until: string;
         };
         /** @description A person or a service account. */
         PrincipalId: string;
@@ -1872,6 +1949,15 @@ export interface components {
         Rooms: {
             /** @description Sorted by name. */
             rooms: components["schemas"]["Room"][];
+        };
+        /** @description Has another key take the place of the present one. */
+        Rotate: {
+            /**
+             * @description Somebody else may have the key: nothing that it signed is good any more. Otherwise the next key is announced first, and
+             *     nobody notices.
+             * @default false
+             */
+            at_once?: boolean;
         };
         /** @description One line of a streamed search, or the data of one server-sent event. */
         SearchAcrossEvent: (components["schemas"]["FoundEntry"] & {
@@ -4337,6 +4423,96 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_keys_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,7 +9,8 @@ use peer::{DeviceKey, Stream};
 use proto::api::devices::LinkStanding;
 use proto::ticket::CLOCK_SKEW;
 use proto::wire::link::{
-    FromAgent, FromCoordinator, GREETING, HEARTBEAT, MAX_MESSAGE_BYTES, Registration, VERSION, hello_text,
+    FromAgent, FromCoordinator, GREETING, HEARTBEAT, MAX_MESSAGE_BYTES, Registration, TicketKeys, VERSION,
+    hello_text,
 };
 use proto::{ApiError, ErrorCode, Offered, base64url};
 use time::OffsetDateTime;
@@ -21,10 +22,10 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::Membership;
+use super::Dial;
 use super::backoff::Backoff;
 use super::state::StateOf;
-use super::trust::Trust;
+use super::trust::{Trust, Unproven};
 
 /// Where the link is opened.
 const PATH: &str = "/api/v1/agents/link";
@@ -73,9 +74,12 @@ impl From<WsError> for End {
 
 pub(super) struct Link {
     pub(super) key: DeviceKey,
-    pub(super) membership: Membership,
+    /// The coordinator's id, and what its machine is called.
+    pub(super) coordinator: String,
+    pub(super) name: String,
     pub(super) registration: watch::Receiver<Registration>,
     pub(super) offered: watch::Receiver<Offered>,
+    pub(super) way: watch::Receiver<Arc<dyn Dial>>,
     /// What the coordinator was told last.
     pub(super) said: Option<Registration>,
     pub(super) trust: Arc<Trust>,
@@ -104,7 +108,7 @@ impl Link {
     }
 
     fn refused(&self, error: ApiError) -> Duration {
-        tracing::warn!(coordinator = self.membership.name, error.message, error.hint, "not let in");
+        tracing::warn!(coordinator = self.name, error.message, error.hint, "not let in");
         let wait = error.retry_after.map_or(REFUSED_WAIT, Duration::from_secs);
         self.state.set(LinkStanding::Refused, Some(error));
         wait
@@ -115,13 +119,13 @@ impl Link {
         let was = self.state.is_connected();
         let error = why as &dyn std::error::Error;
         if was {
-            tracing::info!(coordinator = self.membership.name, error, "the link is gone; coming back");
+            tracing::info!(coordinator = self.name, error, "the link is gone; coming back");
         } else {
-            tracing::debug!(coordinator = self.membership.name, error, ?wait, "no link yet");
+            tracing::debug!(coordinator = self.name, error, ?wait, "no link yet");
         }
         let trouble = ApiError::new(
             ErrorCode::DeviceUnreachable,
-            format!("The coordinator {} cannot be reached: {}.", self.membership.name, in_words(why)),
+            format!("The coordinator {} cannot be reached: {}.", self.name, in_words(why)),
             "Start Lanthorn there; this machine comes back by itself.",
         );
         self.state.set(LinkStanding::Waiting, Some(trouble));
@@ -149,7 +153,8 @@ impl Link {
     /// Dials, proves the key, registers.
     async fn greet(&mut self) -> Result<Socket, End> {
         let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-        let dialled = timeout(DIAL_TIMEOUT, self.membership.dial.dial()).await.map_err(late);
+        let way = Arc::clone(&self.way.borrow_and_update());
+        let dialled = timeout(DIAL_TIMEOUT, way.dial()).await.map_err(late);
         let dialled = dialled.and_then(|dialled| dialled).map_err(End::Dial)?;
         let greeting = timeout(GREETING, async {
             let mut socket = upgrade(dialled.stream, &dialled.host).await?;
@@ -163,7 +168,7 @@ impl Link {
         let FromCoordinator::Challenge { nonce, coordinator, time } = receive(socket).await? else {
             return Err(End::Protocol("the coordinator does not begin with a challenge"));
         };
-        if !self.trust.key_ids(&self.membership.coordinator).contains(&coordinator) {
+        if self.coordinator != coordinator {
             return Err(End::Protocol("another coordinator answers at this address"));
         }
         let own_clock = OffsetDateTime::now_utc();
@@ -179,9 +184,9 @@ impl Link {
         };
         send(socket, &hello).await?;
         match receive(socket).await? {
-            FromCoordinator::Welcome { ticket_keys, gateways, relays, notice } => {
-                let id = &self.membership.coordinator;
-                self.trust.set_keys(id, &ticket_keys);
+            FromCoordinator::Welcome { keys, gateways, relays, notice } => {
+                let id = &self.coordinator;
+                self.take_keys(keys)?;
                 self.trust.set_gateways(id, gateways);
                 self.trust.set_relays(id, relays);
                 self.welcomed(notice.or_else(|| clock_notice(own_clock - time)));
@@ -193,14 +198,9 @@ impl Link {
     }
 
     fn welcomed(&self, trouble: Option<ApiError>) {
-        tracing::info!(coordinator = self.membership.name, "registered");
+        tracing::info!(coordinator = self.name, "registered");
         if let Some(trouble) = &trouble {
-            tracing::warn!(
-                coordinator = self.membership.name,
-                trouble.message,
-                trouble.hint,
-                "not all is well"
-            );
+            tracing::warn!(coordinator = self.name, trouble.message, trouble.hint, "not all is well");
         }
         self.state.set(LinkStanding::Connected, trouble);
     }
@@ -251,11 +251,25 @@ impl Link {
         write(socket, Message::Ping(Bytes::new())).await
     }
 
+    fn take_keys(&self, keys: TicketKeys) -> Result<(), End> {
+        self.trust.set_keys(&self.coordinator, keys).map_err(|Unproven| {
+            End::Refused(ApiError::new(
+                ErrorCode::WrongSignature,
+                format!(
+                    "Whoever answers for {} names ticket keys that no key known here vouches for.",
+                    self.name
+                ),
+                "If it was set up anew, or put back from a backup, pair this machine again with `lanthorn pair`; else \
+                 somebody else answers there.",
+            ))
+        })
+    }
+
     fn hear(&self, message: Option<Result<Message, WsError>>) -> Result<(), End> {
         let Some(message) = parse(message)? else { return Ok(()) };
-        let id = &self.membership.coordinator;
+        let id = &self.coordinator;
         match message {
-            FromCoordinator::Keys { ticket_keys } => self.trust.set_keys(id, &ticket_keys),
+            FromCoordinator::Keys { keys } => self.take_keys(keys)?,
             FromCoordinator::Peers { peers } => self.trust.set_peers(id, peers),
             FromCoordinator::Revoked { what, at } => self.trust.end(id, what, at),
             FromCoordinator::Refused { error } => return Err(End::Refused(error)),

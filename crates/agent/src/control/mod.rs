@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use peer::{CertificateDer, DeviceKey, Endpoint, Stream};
 use proto::Offered;
-use proto::ticket::PublicKey;
+use proto::ticket::{Issuer, PublicKey};
 use proto::wire::link::Registration;
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -52,7 +52,7 @@ pub struct Dialled {
 /// A coordinator that this device has joined.
 #[derive(Clone)]
 pub struct Membership {
-    /// The id that the coordinator had when it was joined.
+    /// The coordinator's id.
     pub coordinator: String,
     /// What its machine is called.
     pub name: String,
@@ -92,29 +92,50 @@ pub struct Control {
 /// How each link stands, by the id of its coordinator.
 pub type LinkStates = HashMap<String, LinkState>;
 
+/// The ticket keys of each coordinator, by its id.
+pub type PinnedKeys = HashMap<String, Pinned>;
+
+/// The ticket keys of a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// When it was joined: what was pinned then is not what is pinned after joining anew.
+    pub joined: OffsetDateTime,
+    /// The keys.
+    pub keys: Vec<PublicKey>,
+}
+
 /// One link under way.
 struct Running {
     joined: OffsetDateTime,
     offered: watch::Sender<Offered>,
+    /// The way for the next dial; the present link stays as it is.
+    dial: watch::Sender<Arc<dyn Dial>>,
     end: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Control {
-    /// No links yet. `own` are the keys of this machine's own coordinator, if it has one.
+    /// No links yet. `own` is what counts of this machine's own coordinator, if it has one.
     #[must_use]
-    pub fn new(parts: Parts, own: Vec<PublicKey>) -> Self {
+    pub fn new(parts: Parts, own: Issuer) -> Self {
         let trust = Arc::new(Trust::new(parts.agent, parts.endpoint, own));
         let states = States::default();
         Self { key: parts.key, registration: parts.registration, trust, links: Mutex::default(), states }
     }
 
     /// The keys of this machine's own coordinator are others now.
-    pub fn set_own_keys(&self, own: Vec<PublicKey>) {
+    pub fn set_own_keys(&self, own: Issuer) {
         self.trust.set_own(own);
     }
 
-    /// Keeps links to these coordinators and to no other.
+    /// The keys of each coordinator as they are pinned, now and whenever one has learned others: they are to be kept.
+    #[must_use]
+    pub fn pinned(&self) -> watch::Receiver<PinnedKeys> {
+        self.trust.pinned()
+    }
+
+    /// Keeps links to these coordinators and to no other. A link that there is goes on: it takes what is offered at once and
+    /// the way for its next dial, and knows the coordinator's keys better than anybody.
     pub fn join(&self, memberships: Vec<Membership>) {
         let mut links = self.links.lock();
         let wanted = |id: &String, running: &Running| {
@@ -136,6 +157,7 @@ impl Control {
                     // First of all nothing more is allowed; then the coordinator is told.
                     self.trust.offer(&membership.coordinator, &membership.offered);
                     running.get().offered.send_replace(membership.offered);
+                    running.get().dial.send_replace(membership.dial);
                 }
             }
         }
@@ -143,20 +165,23 @@ impl Control {
 
     fn begin(&self, membership: Membership) -> Running {
         self.trust.join(&membership);
-        let (offered, follow_offered) = watch::channel(membership.offered.clone());
-        let joined = membership.joined;
+        let Membership { coordinator, name, offered, joined, dial, .. } = membership;
+        let (offered, follow_offered) = watch::channel(offered);
+        let (dial, way) = watch::channel(dial);
         let end = CancellationToken::new();
         let link = Link {
             key: self.key.clone(),
             registration: self.registration.clone(),
             offered: follow_offered,
+            way,
             said: None,
             trust: Arc::clone(&self.trust),
-            state: self.states.of(&membership.coordinator),
-            membership,
+            state: self.states.of(&coordinator),
+            coordinator,
+            name,
         };
         let task = tokio::spawn(link.keep(end.clone()));
-        Running { joined, offered, end, task }
+        Running { joined, offered, dial, end, task }
     }
 
     /// How the link to each coordinator stands, now and whenever that changes.

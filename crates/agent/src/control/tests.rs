@@ -9,8 +9,11 @@ use axum::http::{Method, Response};
 use futures_util::{SinkExt, StreamExt};
 use proto::api::devices::LinkStanding;
 use proto::base64url;
-use proto::ticket::{SigningKey, Ticket};
-use proto::wire::link::{Addresses, FromAgent, FromCoordinator, OfferedShare, Revoked, hello_text};
+use proto::lineage::Lineage;
+use proto::ticket::{SigningKey, Ticket, TicketError};
+use proto::wire::link::{
+    Addresses, FromAgent, FromCoordinator, OfferedShare, Revoked, TicketKeys, hello_text,
+};
 use proto::{ApiError, DeviceId, ErrorCode, ShareId};
 use time::OffsetDateTime;
 use tokio::io::DuplexStream;
@@ -26,6 +29,7 @@ struct Played {
     endpoint: Endpoint,
     coordinator: SigningKey,
     registration: watch::Sender<Registration>,
+    dial: mpsc::UnboundedSender<DuplexStream>,
     dials: mpsc::UnboundedReceiver<DuplexStream>,
 }
 
@@ -86,18 +90,24 @@ impl Played {
             endpoint: endpoint.clone(),
             registration: registered,
         };
-        let control = Control::new(parts, Vec::new());
-        let (sender, dials) = mpsc::unbounded_channel();
-        control.join(vec![Membership {
-            coordinator: coordinator.public().id(),
+        let control = Control::new(parts, Issuer::default());
+        let (dial, dials) = mpsc::unbounded_channel();
+        let played = Self { world, control, endpoint, coordinator, registration, dial, dials };
+        played.control.join(vec![played.membership()]);
+        played
+    }
+
+    /// The coordinator as it was joined.
+    fn membership(&self) -> Membership {
+        Membership {
+            coordinator: self.coordinator.public().id(),
             name: "Attic".into(),
-            ticket_keys: vec![coordinator.public()],
+            ticket_keys: vec![self.coordinator.public()],
             authorities: Vec::new(),
             offered: Offered::All,
             joined: OffsetDateTime::UNIX_EPOCH,
-            dial: Arc::new(FakeDial(sender)),
-        }]);
-        Self { world, control, endpoint, coordinator, registration, dials }
+            dial: Arc::new(FakeDial(self.dial.clone())),
+        }
     }
 
     /// Answers a dial up to the hello.
@@ -116,8 +126,12 @@ impl Played {
     }
 
     fn welcome(&self) -> FromCoordinator {
+        self.welcome_with(TicketKeys { ticket_keys: vec![self.coordinator.public()], ..Default::default() })
+    }
+
+    fn welcome_with(&self, keys: TicketKeys) -> FromCoordinator {
         FromCoordinator::Welcome {
-            ticket_keys: vec![base64url::encode(&self.coordinator.public().to_bytes())],
+            keys,
             gateways: vec![DeviceId::from_public_key([3; 32])],
             relays: Vec::new(),
             notice: None,
@@ -148,15 +162,32 @@ impl Played {
 
     /// Offers the coordinator only these from now on.
     fn offer(&self, offered: Offered) {
-        self.control.join(vec![Membership {
-            coordinator: self.coordinator.public().id(),
-            name: "Attic".into(),
-            ticket_keys: vec![self.coordinator.public()],
-            authorities: Vec::new(),
-            offered,
-            joined: OffsetDateTime::UNIX_EPOCH,
-            dial: Arc::new(FakeDial(mpsc::unbounded_channel().0)),
-        }]);
+        self.control.join(vec![Membership { offered, ..self.membership() }]);
+    }
+
+    /// Whether a ticket that this key signs now opens anything.
+    fn honours(&self, key: &SigningKey) -> Result<(), TicketError> {
+        let ticket = key.sign(&self.world.claims()).unwrap();
+        self.world.agent.tickets().verify(&ticket, None).map(drop)
+    }
+
+    /// A body under way that a ticket of this key opened.
+    async fn opened(&self, key: &SigningKey) -> Body {
+        let ticket = key.sign(&self.world.claims()).unwrap();
+        let mut body = self.ask("large.bin", &ticket).await.into_body();
+        http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+        body
+    }
+}
+
+/// What a coordinator tells of these keys, of which the last were vouched for by those before.
+fn keys(told: &[&SigningKey], line: &[&SigningKey]) -> TicketKeys {
+    let first = Lineage::begin(line[0].public());
+    let lineage = line.windows(2).fold(first, |all, two| all.with(two[0], two[1].public()).unwrap());
+    TicketKeys {
+        ticket_keys: told.iter().map(|key| key.public()).collect(),
+        lineage: Some(lineage),
+        dropped: Vec::new(),
     }
 }
 
@@ -273,4 +304,119 @@ async fn its_tickets_count_until_it_is_left_and_what_it_ends_breaks_off() {
     played.control.join(Vec::new());
     assert!(played.world.agent.tickets().verify(&other, None).is_err(), "it was left");
     assert!(http_body_util::BodyExt::collect(body).await.is_err(), "what it allowed breaks off");
+}
+
+#[tokio::test]
+async fn a_key_that_is_announced_counts_at_once_and_one_that_is_over_no_more() {
+    let mut played = Played::new().await;
+    played.world.write("large.bin", &vec![7; 8 << 20]);
+    let mut pinned = played.control.pinned();
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    let (first, next) = (played.coordinator.public(), SigningKey::generate().unwrap());
+    assert_eq!(played.honours(&next), Err(TicketError::Key));
+    let opened = played.opened(&played.coordinator).await;
+    for (told, good) in [
+        (vec![&played.coordinator, &next], [Ok(()), Ok(())]),
+        (vec![&next, &played.coordinator], [Ok(()), Ok(())]),
+        (vec![&next], [Err(TicketError::Key), Ok(())]),
+    ] {
+        line.say(&FromCoordinator::Keys { keys: keys(&told, &[&played.coordinator, &next]) }).await;
+        line.settle().await;
+        assert_eq!([&played.coordinator, &next].map(|key| played.honours(key)), good);
+        let told: Vec<_> = told.iter().map(|key| key.public()).collect();
+        let pinned = pinned.borrow_and_update().get(&first.id()).map(|pinned| pinned.keys.clone());
+        assert_eq!(pinned, Some(told), "to be kept");
+    }
+    assert_eq!(played.state().standing, LinkStanding::Connected);
+    let size = http_body_util::BodyExt::collect(opened).await.unwrap().to_bytes().len();
+    assert!(size > 0, "what the old key opened was not touched");
+}
+
+#[tokio::test]
+async fn what_a_dropped_key_opened_breaks_off() {
+    let mut played = Played::new().await;
+    played.world.write("large.bin", &vec![7; 8 << 20]);
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    let next = SigningKey::generate().unwrap();
+    let opened = played.opened(&played.coordinator).await;
+    let dropped = vec![played.coordinator.public().id()];
+    let told = TicketKeys { dropped, ..keys(&[&next], &[&played.coordinator, &next]) };
+    line.say(&FromCoordinator::Keys { keys: told }).await;
+    line.settle().await;
+    assert!(http_body_util::BodyExt::collect(opened).await.is_err());
+    assert_eq!(played.honours(&played.coordinator), Err(TicketError::Key));
+    assert_eq!(played.honours(&next), Ok(()));
+}
+
+#[tokio::test]
+async fn what_an_end_concerns_breaks_off_though_its_key_is_over() {
+    let mut played = Played::new().await;
+    played.world.write("large.bin", &vec![7; 8 << 20]);
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    let next = SigningKey::generate().unwrap();
+    let opened = played.opened(&played.coordinator).await;
+    let person = played.world.last();
+    line.say(&FromCoordinator::Keys { keys: keys(&[&next], &[&played.coordinator, &next]) }).await;
+    let what = Revoked::Principal { id: person };
+    line.say(&FromCoordinator::Revoked { what, at: OffsetDateTime::now_utc() }).await;
+    line.settle().await;
+    assert!(http_body_util::BodyExt::collect(opened).await.is_err());
+}
+
+#[tokio::test]
+async fn who_was_away_all_the_time_learns_the_keys_and_forged_ones_are_refused() {
+    let [second, third, thief] = std::array::from_fn(|_| SigningKey::generate().unwrap());
+    let mut played = Played::new().await;
+    let first = SigningKey::from_bytes(played.coordinator.as_bytes()).unwrap();
+    let (mut line, _) = played.greeted().await;
+    line.say(&played.welcome_with(keys(&[&third, &second], &[&first, &second, &third]))).await;
+    line.settle().await;
+    assert_eq!(
+        [&first, &second, &third, &thief].map(|key| played.honours(key).is_ok()),
+        [false, true, true, false]
+    );
+    let unsigned = TicketKeys { ticket_keys: vec![thief.public()], ..Default::default() };
+    let by_first = keys(&[&thief], &[&first, &thief]);
+    let beside = keys(&[&third, &thief], &[&first, &second, &third]);
+    let mut states = played.control.states();
+    for forged in [unsigned, by_first, beside] {
+        line.say(&FromCoordinator::Keys { keys: forged }).await;
+        let refused = |state: &LinkState| {
+            let why = state.trouble.as_ref().map(|why| why.code);
+            state.standing == LinkStanding::Refused && why == Some(ErrorCode::WrongSignature)
+        };
+        states.wait_for(|all| all.values().any(refused)).await.unwrap();
+        assert_eq!([&third, &thief].map(|key| played.honours(key).is_ok()), [true, false]);
+        let membership = played.membership();
+        let again = Membership {
+            ticket_keys: vec![third.public(), second.public()],
+            joined: membership.joined + time::Duration::seconds(1),
+            ..membership
+        };
+        played.control.join(Vec::new());
+        while played.dials.try_recv().is_ok() {}
+        played.control.join(vec![again]);
+        (line, _) = played.greeted().await;
+        line.say(&played.welcome_with(keys(&[&third, &second], &[&first, &second, &third]))).await;
+        line.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn another_way_is_taken_at_the_next_dial_and_touches_no_link() {
+    let mut played = Played::new().await;
+    let mut line = played.welcomed().await;
+    line.settle().await;
+    let (sender, mut elsewhere) = mpsc::unbounded_channel();
+    let other_keys = vec![SigningKey::generate().unwrap().public()];
+    let membership = Membership { ticket_keys: other_keys, ..played.membership() };
+    played.control.join(vec![Membership { dial: Arc::new(FakeDial(sender)), ..membership }]);
+    line.settle().await;
+    assert_eq!(played.honours(&played.coordinator), Ok(()), "the link knows the keys better");
+    drop(line);
+    elsewhere.recv().await.unwrap();
+    assert!(played.dials.try_recv().is_err());
 }

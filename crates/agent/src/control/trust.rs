@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use peer::{CertificateDer, Endpoint, Meeting};
-use proto::ticket::{KeyRing, PublicKey};
-use proto::wire::link::{Addresses, Peer, Revoked};
+use proto::ticket::{Issuer, KeyRing};
+use proto::wire::link::{Addresses, Peer, Revoked, TicketKeys};
 use proto::{DeviceId, Offered};
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
-use super::Membership;
+use super::{Membership, Pinned, PinnedKeys};
 use crate::agent::Agent;
 use crate::serve::ended::Ended;
 
@@ -22,32 +23,54 @@ const MAX_GATEWAYS: usize = 16;
 /// Relays that one coordinator may name.
 const MAX_RELAYS: usize = 4;
 
+/// Keys that nothing vouches for which this device has pinned.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unproven;
+
 /// Everything that coordinators say, put together.
 pub(super) struct Trust {
     agent: Arc<Agent>,
     endpoint: Endpoint,
     book: Mutex<Book>,
+    /// The keys of each coordinator as they are pinned now, for who keeps them.
+    pinned: watch::Sender<PinnedKeys>,
 }
 
 #[derive(Default)]
 struct Book {
-    own: Vec<PublicKey>,
+    own: Issuer,
     joined: HashMap<String, Word>,
 }
 
 /// What one coordinator says.
-#[derive(Default)]
 struct Word {
-    keys: Vec<PublicKey>,
+    /// When it was joined.
+    joined: OffsetDateTime,
+    /// Whose tickets count, and for what.
+    issuer: Issuer,
     gateways: Vec<DeviceId>,
     peers: Vec<DeviceId>,
     relays: Vec<String>,
     authorities: Vec<CertificateDer<'static>>,
-    /// Which shares it is offered: it allows nothing else.
-    offered: Offered,
 }
 
 impl Word {
+    fn pinned(&self) -> Pinned {
+        Pinned { joined: self.joined, keys: self.issuer.keys.clone() }
+    }
+
+    fn take_keys(&mut self, new: TicketKeys) -> Result<(), Unproven> {
+        if new.ticket_keys.is_empty() {
+            return Ok(());
+        }
+        if !new.follow_from(&self.issuer.keys) {
+            return Err(Unproven);
+        }
+        self.issuer.keys = new.ticket_keys.into_iter().take(MAX_KEYS).collect();
+        self.issuer.dropped = new.dropped;
+        Ok(())
+    }
+
     /// Where the coordinator's gateway looks for this device.
     fn meetings(&self) -> impl Iterator<Item = Meeting> {
         let gateway = self.gateways.first();
@@ -60,51 +83,66 @@ impl Word {
 /// What follows from all that is said.
 #[derive(PartialEq, Eq)]
 struct Consequences {
-    own: Vec<PublicKey>,
-    /// Whose tickets count besides, and for what.
-    joined: Vec<(Vec<PublicKey>, Offered)>,
+    /// Whose tickets count, and for what.
+    issuers: Vec<Issuer>,
+    pinned: PinnedKeys,
     guests: HashSet<DeviceId>,
     meetings: Vec<Meeting>,
     authorities: Vec<CertificateDer<'static>>,
 }
 
 impl Trust {
-    pub(super) fn new(agent: Arc<Agent>, endpoint: Endpoint, own: Vec<PublicKey>) -> Self {
-        let trust = Self { agent, endpoint, book: Mutex::new(Book { own, ..Book::default() }) };
+    pub(super) fn new(agent: Arc<Agent>, endpoint: Endpoint, own: Issuer) -> Self {
+        let book = Mutex::new(Book { own, ..Book::default() });
+        let trust = Self { agent, endpoint, book, pinned: watch::Sender::default() };
         let first = trust.book.lock().consequences();
         trust.follow(first);
         trust
     }
 
-    pub(super) fn set_own(&self, own: Vec<PublicKey>) {
+    pub(super) fn set_own(&self, own: Issuer) {
         self.change(|book| book.own = own);
     }
 
     pub(super) fn join(&self, membership: &Membership) {
-        self.word(&membership.coordinator, |word| {
-            word.keys.clone_from(&membership.ticket_keys);
-            word.authorities.clone_from(&membership.authorities);
-            word.offered.clone_from(&membership.offered);
-        });
+        let issuer = Issuer {
+            coordinator: Some(membership.coordinator.clone()),
+            keys: membership.ticket_keys.clone(),
+            dropped: Vec::new(),
+            offered: membership.offered.clone(),
+        };
+        let word = Word {
+            joined: membership.joined,
+            issuer,
+            gateways: Vec::new(),
+            peers: Vec::new(),
+            relays: Vec::new(),
+            authorities: membership.authorities.clone(),
+        };
+        self.change(|book| drop(book.joined.insert(membership.coordinator.clone(), word)));
+    }
+
+    /// The keys of each coordinator that this device goes by, now and whenever they change.
+    pub(super) fn pinned(&self) -> watch::Receiver<PinnedKeys> {
+        self.pinned.subscribe()
     }
 
     /// Which shares the coordinator is offered from now on.
     pub(super) fn offer(&self, coordinator: &str, offered: &Offered) {
-        self.word(coordinator, |word| word.offered.clone_from(offered));
+        self.word(coordinator, |word| word.issuer.offered.clone_from(offered));
     }
 
     pub(super) fn forget(&self, coordinator: &str) {
-        let keys = self.key_ids(coordinator);
         self.change(|book| drop(book.joined.remove(coordinator)));
-        self.agent.forget(&keys);
+        self.agent.forget(coordinator);
     }
 
-    /// The keys whose tickets count from now on. None at all is a mistake, and changes nothing.
-    pub(super) fn set_keys(&self, coordinator: &str, keys: &[String]) {
-        let keys: Vec<PublicKey> = keys.iter().take(MAX_KEYS).filter_map(|text| public_key(text)).collect();
-        if !keys.is_empty() {
-            self.word(coordinator, |word| word.keys = keys);
-        }
+    /// The keys whose tickets count from now on, if keys vouch for them that this device has pinned: whoever answers at the
+    /// coordinator's address cannot make keys of their own count. None at all is a mistake, and changes nothing.
+    pub(super) fn set_keys(&self, coordinator: &str, new: TicketKeys) -> Result<(), Unproven> {
+        let mut answer = Ok(());
+        self.word(coordinator, |word| answer = word.take_keys(new));
+        answer
     }
 
     /// The keys that the coordinator's gateway presents.
@@ -133,21 +171,14 @@ impl Trust {
         if let Revoked::Device { id } = &what {
             self.word(coordinator, |word| word.peers.retain(|peer| peer != id));
         }
-        let issuers = self.key_ids(coordinator);
-        self.agent.end(&Ended { issuers, what, at });
+        self.agent.end(&Ended { coordinator: coordinator.to_owned(), what, at });
     }
 
-    /// The ids of a coordinator's keys.
-    pub(super) fn key_ids(&self, coordinator: &str) -> Vec<String> {
-        let book = self.book.lock();
-        book.joined
-            .get(coordinator)
-            .map(|word| word.keys.iter().map(PublicKey::id).collect())
-            .unwrap_or_default()
-    }
-
+    /// Changes what one coordinator says. A link that is being left says nothing any more.
     fn word(&self, coordinator: &str, change: impl FnOnce(&mut Word)) {
-        self.change(|book| change(book.joined.entry(coordinator.to_owned()).or_default()));
+        self.change(|book| {
+            book.joined.get_mut(coordinator).map(change);
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut Book)) {
@@ -162,9 +193,12 @@ impl Trust {
     }
 
     fn follow(&self, now: Consequences) {
-        let own = KeyRing::new(self.agent.config().device, now.own);
-        let all = now.joined.into_iter().fold(own, |ring, (keys, offered)| ring.with(keys, &offered));
-        self.agent.honour(all);
+        self.agent.honour(KeyRing::new(self.agent.config().device, now.issuers));
+        self.pinned.send_if_modified(|known| {
+            let changed = *known != now.pinned;
+            *known = now.pinned;
+            changed
+        });
         self.endpoint.use_relays(&now.meetings, now.authorities);
         self.endpoint.allow(now.guests);
     }
@@ -177,16 +211,11 @@ impl Book {
         meetings.sort_unstable();
         meetings.dedup();
         Consequences {
-            own: self.own.clone(),
-            joined: words().map(|word| (word.keys.clone(), word.offered.clone())).collect(),
+            pinned: self.joined.iter().map(|(id, word)| (id.clone(), word.pinned())).collect(),
+            issuers: std::iter::once(&self.own).chain(words().map(|word| &word.issuer)).cloned().collect(),
             guests: words().flat_map(|word| word.gateways.iter().chain(&word.peers)).copied().collect(),
             meetings,
             authorities: words().flat_map(|word| &word.authorities).cloned().collect(),
         }
     }
-}
-
-/// A key as it is written on the wire.
-fn public_key(text: &str) -> Option<PublicKey> {
-    proto::base64url::decode_exactly(text).map(PublicKey::from_bytes)
 }

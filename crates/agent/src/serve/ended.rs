@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 /// One end, as a coordinator told it.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// The keys of the coordinator that told: it ends what it allowed itself, and nothing else.
-    pub issuers: Vec<String>,
+    /// The coordinator that told: it ends what it allowed itself, and nothing else.
+    pub coordinator: String,
     /// What has ended.
     pub what: Revoked,
     /// When, by the coordinator's clock. What it allowed later is allowed again.
@@ -29,14 +29,14 @@ impl Ended {
                 claims.sub == *principal && claims.res == Resource::Share(*share)
             }
         };
-        named && claims.iat <= self.at && self.issuers.iter().any(|issuer| issuer == ticket.issuer())
+        named && claims.iat <= self.at && ticket.coordinator() == Some(&self.coordinator)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::ticket::{Claims, KeyRing, SigningKey};
+    use proto::ticket::{Claims, Issuer, KeyRing, SigningKey};
     use proto::{DeviceId, PrincipalId, SessionId, ShareId};
 
     #[test]
@@ -57,12 +57,12 @@ mod tests {
                 exp: now + proto::ticket::READ_LIFETIME,
                 jti: "one".into(),
             };
-            KeyRing::new(device, [key.public()])
-                .verify(&key.sign(&claims).unwrap(), Some(client), now)
-                .unwrap()
+            let keys = vec![key.public()];
+            let attic = Issuer { coordinator: Some("attic".into()), keys, ..Issuer::default() };
+            KeyRing::new(device, [attic]).verify(&key.sign(&claims).unwrap(), Some(client), now).unwrap()
         };
         let (ours, other) = (ticket(session.to_string()), PrincipalId::generate());
-        let issuers = vec![key.public().id()];
+        let coordinator = "attic".to_owned();
         for (what, concerns) in [
             (Revoked::Ticket { id: "one".into() }, true),
             (Revoked::Ticket { id: "two".into() }, false),
@@ -76,14 +76,14 @@ mod tests {
             (Revoked::Grant { principal: person, share: ShareId::generate() }, false),
             (Revoked::Grant { principal: other, share }, false),
         ] {
-            let end = Ended { issuers: issuers.clone(), what, at: now };
+            let end = Ended { coordinator: coordinator.clone(), what, at: now };
             assert_eq!(end.concerns(&ours), concerns, "{end:?}");
             let earlier = Ended { at: now - time::Duration::SECOND, ..end.clone() };
             assert!(!earlier.concerns(&ours), "allowed again later");
-            let elsewhere = Ended { issuers: vec!["another".into()], ..end };
+            let elsewhere = Ended { coordinator: "another".into(), ..end };
             assert!(!elsewhere.concerns(&ours), "another coordinator says so");
         }
-        let by_device = Ended { issuers, what: Revoked::Device { id: device }, at: now };
+        let by_device = Ended { coordinator, what: Revoked::Device { id: device }, at: now };
         assert!(by_device.concerns(&ticket(device.to_string())), "a machine asks for itself");
     }
 }

@@ -138,7 +138,7 @@ mod tests {
     use tower::ServiceExt;
 
     fn end_of(world: &World, what: Revoked) -> Ended {
-        Ended { issuers: vec![world.issuer()], what, at: OffsetDateTime::now_utc() }
+        Ended { coordinator: world.coordinator(), what, at: OffsetDateTime::now_utc() }
     }
 
     #[tokio::test]

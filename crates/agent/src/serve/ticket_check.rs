@@ -91,7 +91,8 @@ impl TicketCheck {
         self.seen.lock().retain(|_, ticket| !end.concerns(ticket));
     }
 
-    /// True if what the ticket stands for has ended, or its share is not offered any more to who signed it.
+    /// True if what the ticket stands for has ended, or whoever signed it is not offered its share any more, or gave up the
+    /// key.
     pub(crate) fn is_over(&self, ticket: &VerifiedTicket) -> bool {
         self.ended.read().iter().any(|(_, end)| end.concerns(ticket)) || !self.keys.read().reaches(ticket)
     }

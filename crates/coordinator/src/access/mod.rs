@@ -3,6 +3,7 @@
 
 pub(crate) mod grants;
 mod running;
+pub(crate) mod ticket_keys;
 mod tickets;
 
 use std::fmt;

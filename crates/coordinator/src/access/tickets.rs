@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::HeaderValue;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use proto::ticket::{Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, Ticket};
+use proto::wire::link::TicketKeys as Announcement;
 use proto::{DeviceId, Permissions, PrincipalId, ShareId};
 use time::{Duration, OffsetDateTime};
+use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::ticket_keys::TicketKeys;
 use super::{Client, Grant};
 use crate::clock::{Clock, from_ms};
 
@@ -18,30 +21,59 @@ const CAPACITY: usize = 4096;
 
 type Key = (PrincipalId, Client, DeviceId, ShareId, Permissions);
 
+/// A ticket that was written lately.
+struct Written {
+    bearer: HeaderValue,
+    expires: OffsetDateTime,
+    /// The key that signed it.
+    by: PublicKey,
+}
+
 /// The coordinator's signing desk.
 pub(crate) struct TicketDesk {
-    key: SigningKey,
+    /// The coordinator's id.
+    coordinator: String,
+    keys: RwLock<Arc<TicketKeys>>,
+    announced: watch::Sender<Announcement>,
     clock: Arc<dyn Clock>,
-    fresh: Mutex<HashMap<Key, (HeaderValue, OffsetDateTime)>>,
+    fresh: Mutex<HashMap<Key, Written>>,
 }
 
 impl TicketDesk {
-    pub(crate) fn new(key: SigningKey, clock: Arc<dyn Clock>) -> Self {
-        Self { key, clock, fresh: Mutex::default() }
+    pub(crate) fn new(keys: TicketKeys, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            coordinator: keys.coordinator(),
+            announced: watch::Sender::new(keys.announcement()),
+            keys: RwLock::new(Arc::new(keys)),
+            clock,
+            fresh: Mutex::default(),
+        }
+    }
+
+    /// The id by which this coordinator goes, whichever key signs.
+    pub(crate) fn coordinator(&self) -> &str {
+        &self.coordinator
+    }
+
+    pub(crate) fn keys(&self) -> Arc<TicketKeys> {
+        Arc::clone(&self.keys.read())
+    }
+
+    /// Goes on with these keys.
+    pub(crate) fn use_keys(&self, keys: TicketKeys) {
+        let announcement = keys.announcement();
+        *self.keys.write() = Arc::new(keys);
+        self.announced.send_replace(announcement);
     }
 
     /// The key that signs, for tokens that are no tickets.
-    pub(crate) const fn signing_key(&self) -> &SigningKey {
-        &self.key
+    pub(crate) fn signing_key(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.keys.read().present().key)
     }
 
-    pub(crate) const fn public_key(&self) -> PublicKey {
-        self.key.public()
-    }
-
-    /// The public keys of tickets that count, as devices are told them.
-    pub(crate) fn public_keys(&self) -> Vec<String> {
-        vec![proto::base64url::encode(&self.public_key().to_bytes())]
+    /// What devices are told of the keys, now and whenever it changes.
+    pub(crate) fn announced(&self) -> watch::Receiver<Announcement> {
+        self.announced.subscribe()
     }
 
     /// The ticket for a grant as the value of its `Authorization` header, or `None` for one that needs none. It lives
@@ -53,17 +85,17 @@ impl TicketDesk {
     ) -> Result<Option<HeaderValue>, InvalidKey> {
         let Some((share, permissions)) = grant.resource else { return Ok(None) };
         let key = (grant.principal, grant.client, grant.device, share, permissions);
-        let now = self.clock.wall();
+        let (now, signer) = (self.clock.wall(), self.signing_key());
         let end = end_of(grant, now);
-        if let Some((bearer, expires)) = self.fresh.lock().get(&key) {
+        if let Some(Written { bearer, expires, by }) = self.fresh.lock().get(&key) {
             let left = *expires - now;
             let fresh = left > READ_LIFETIME / 2 || *expires == end;
             // More than the life that a new one would have means that the clock was set back, or the right ends sooner.
-            if fresh && *expires <= end {
+            if fresh && *expires <= end && *by == signer.public() {
                 return Ok(Some(bearer.clone()));
             }
         }
-        let ticket = self.sign(grant, presenter, (share, permissions), (now, end))?;
+        let ticket = signer.sign(&claims(grant, presenter, (share, permissions), (now, end)))?;
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| InvalidKey)?;
         bearer.set_sensitive(true);
@@ -71,7 +103,7 @@ impl TicketDesk {
         if fresh.len() >= CAPACITY {
             fresh.clear();
         }
-        fresh.insert(key, (bearer.clone(), end));
+        fresh.insert(key, Written { bearer: bearer.clone(), expires: end, by: signer.public() });
         Ok(Some(bearer))
     }
 
@@ -84,27 +116,8 @@ impl TicketDesk {
         let Some(resource) = grant.resource else { return Ok(None) };
         let now = self.clock.wall();
         let end = end_of(grant, now);
-        Ok(Some((self.sign(grant, Some(presenter), resource, (now, end))?, end - now)))
-    }
-
-    fn sign(
-        &self,
-        grant: &Grant,
-        presenter: Option<DeviceId>,
-        (share, permissions): (ShareId, Permissions),
-        (now, expires): (OffsetDateTime, OffsetDateTime),
-    ) -> Result<Ticket, InvalidKey> {
-        self.key.sign(&Claims {
-            sub: grant.principal,
-            cli: grant.client.to_string(),
-            pky: presenter,
-            aud: grant.device,
-            res: Resource::Share(share),
-            perm: permissions,
-            iat: now,
-            exp: expires,
-            jti: Uuid::now_v7().to_string(),
-        })
+        let ticket = self.signing_key().sign(&claims(grant, Some(presenter), resource, (now, end)))?;
+        Ok(Some((ticket, end - now)))
     }
 
     /// Forgets the tickets of a client that has ended.
@@ -126,17 +139,71 @@ fn end_of(grant: &Grant, now: OffsetDateTime) -> OffsetDateTime {
     grant.until_ms.map_or(longest, |until| from_ms(until).min(longest))
 }
 
+fn claims(
+    grant: &Grant,
+    presenter: Option<DeviceId>,
+    (share, permissions): (ShareId, Permissions),
+    (now, expires): (OffsetDateTime, OffsetDateTime),
+) -> Claims {
+    Claims {
+        sub: grant.principal,
+        cli: grant.client.to_string(),
+        pky: presenter,
+        aud: grant.device,
+        res: Resource::Share(share),
+        perm: permissions,
+        iat: now,
+        exp: expires,
+        jti: Uuid::now_v7().to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::test::ManualClock;
-    use proto::ticket::KeyRing;
+    use proto::ticket::{Issuer, KeyRing};
     use proto::{Permission, SessionId};
+
+    fn desk(clock: &Arc<ManualClock>) -> TicketDesk {
+        let keys = TicketKeys::begin(SigningKey::generate().unwrap(), clock.wall());
+        TicketDesk::new(keys, Arc::<ManualClock>::clone(clock))
+    }
+
+    /// A device that honours what the desk announces.
+    fn ring(device: DeviceId, desk: &TicketDesk) -> KeyRing {
+        KeyRing::new(device, [Issuer::own(desk.announced().borrow().ticket_keys.clone())])
+    }
+
+    fn ticket(bearer: &HeaderValue) -> Ticket {
+        Ticket::from_text(bearer.to_str().unwrap().strip_prefix("Bearer ").unwrap())
+    }
+
+    #[test]
+    fn a_ticket_is_written_anew_when_another_key_signs() {
+        let clock = Arc::new(ManualClock::new());
+        let (desk, device) = (desk(&clock), DeviceId::from_public_key([1; 32]));
+        let grant = Grant {
+            device,
+            principal: PrincipalId::generate(),
+            client: Client::Session(SessionId::generate()),
+            resource: Some((ShareId::generate(), [Permission::Read].into_iter().collect())),
+            until_ms: None,
+        };
+        let bearer = || desk.bearer(&grant, None).unwrap().unwrap();
+        let before = bearer();
+        desk.use_keys(desk.keys().announce(SigningKey::generate().unwrap()).unwrap());
+        assert_eq!(bearer(), before, "the same key signs");
+        desk.use_keys(desk.keys().replace(SigningKey::generate().unwrap(), clock.wall()).unwrap());
+        let after = bearer();
+        let honoured = |bearer| ring(device, &desk).verify(&ticket(bearer), None, clock.wall()).is_ok();
+        assert_eq!([&before, &after].map(honoured), [false, true]);
+    }
 
     #[test]
     fn a_ticket_is_used_again_for_half_its_life_and_is_for_one_grant() {
         let clock = Arc::new(ManualClock::new());
-        let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::<ManualClock>::clone(&clock));
+        let desk = desk(&clock);
         let device = DeviceId::from_public_key([1; 32]);
         let share = ShareId::generate();
         let grant = |permission| Grant {
@@ -157,9 +224,7 @@ mod tests {
         assert_ne!(desk.bearer(&grant(Permission::Download), None).unwrap().unwrap(), second);
         clock.step_wall(-7200);
         let third = desk.bearer(&read, None).unwrap().unwrap();
-        let ring = KeyRing::new(device, [desk.public_key()]);
-        let third = Ticket::from_text(third.to_str().unwrap().strip_prefix("Bearer ").unwrap());
-        let verified = ring.verify(&third, None, clock.wall()).unwrap();
+        let verified = ring(device, &desk).verify(&ticket(&third), None, clock.wall()).unwrap();
         assert!(verified.permit(share, Permission::Read).is_ok());
         assert!(verified.permit(share, Permission::Download).is_err());
     }
@@ -167,9 +232,9 @@ mod tests {
     #[test]
     fn no_ticket_outlives_the_right() {
         let clock = Arc::new(ManualClock::new());
-        let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::<ManualClock>::clone(&clock));
+        let desk = desk(&clock);
         let device = DeviceId::from_public_key([1; 32]);
-        let ring = KeyRing::new(device, [desk.public_key()]);
+        let ring = ring(device, &desk);
         let resource = Some((ShareId::generate(), [Permission::Read].into_iter().collect()));
         let (principal, client) = (PrincipalId::generate(), Client::Session(SessionId::generate()));
         let start = clock.wall();
@@ -177,8 +242,7 @@ mod tests {
             let until_ms = until.map(|seconds| crate::clock::to_ms(start) + seconds * 1000);
             let grant = Grant { device, principal, client, resource, until_ms };
             let bearer = desk.bearer(&grant, None).unwrap().unwrap();
-            let ticket = Ticket::from_text(bearer.to_str().unwrap().strip_prefix("Bearer ").unwrap());
-            (ring.verify(&ticket, None, clock.wall()).unwrap().claims().exp - start).whole_seconds()
+            (ring.verify(&ticket(&bearer), None, clock.wall()).unwrap().claims().exp - start).whole_seconds()
         };
         assert_eq!(expires(None), 120);
         assert_eq!(expires(Some(500)), 120);
@@ -191,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_has_ended_leaves_no_ticket() {
-        let desk = TicketDesk::new(SigningKey::generate().unwrap(), Arc::new(ManualClock::new()));
+        let desk = desk(&Arc::new(ManualClock::new()));
         let (client, share) = (Client::Session(SessionId::generate()), ShareId::generate());
         let permissions = [Permission::Read].into_iter().collect();
         let grant = Grant {

@@ -119,7 +119,7 @@ async fn greet(
     socket: &mut WebSocket,
 ) -> Result<Link, End> {
     let nonce = fresh_nonce()?;
-    let coordinator = rooms.tickets.public_key().id();
+    let coordinator = rooms.tickets.coordinator().to_owned();
     let time = rooms.clock.wall();
     let challenge =
         FromCoordinator::Challenge { nonce: nonce.clone(), coordinator: coordinator.clone(), time };
@@ -143,7 +143,8 @@ async fn greet(
     rooms.gateway.learn(device, addresses);
     tracing::info!(device = %device.short(), name, version, "a device has come");
     let welcome = FromCoordinator::Welcome {
-        ticket_keys: rooms.tickets.public_keys(),
+        // Looked at only now that the link is in the book: whatever changes from here on is pushed.
+        keys: rooms.tickets.keys().announcement(),
         gateways: rooms.gateway.id().into_iter().collect(),
         // The relay is at the address that this machine has just used: no other is known to lead here from there.
         relays: asked_as.filter(|_| rooms.authority.certificate().is_some()).into_iter().collect(),

@@ -16,6 +16,7 @@ mod greetings;
 mod guard;
 mod invites;
 mod json;
+mod keys;
 mod paired;
 mod pairing;
 mod people;

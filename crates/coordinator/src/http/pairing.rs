@@ -13,7 +13,7 @@ use proto::api::pairing::{
 };
 use proto::api::people::InviteGrant;
 use proto::wire::link::Revoked;
-use proto::{ApiError, DeviceId, ErrorCode, base64url, words};
+use proto::{ApiError, DeviceId, ErrorCode, words};
 use serde_json::json;
 
 use super::caller::OwnerCaller;
@@ -63,12 +63,11 @@ impl Urls {
 
 /// What a machine pins of this coordinator.
 fn keys_of(rooms: &Rooms, urls: Urls) -> CoordinatorKeys {
-    let key = rooms.tickets.public_key();
     let authority = rooms.authority.certificate().map(|(_, pem)| pem.to_owned());
     CoordinatorKeys {
-        id: key.id(),
+        id: rooms.tickets.coordinator().to_owned(),
         name: rooms.settings.get().device_name,
-        ticket_keys: vec![base64url::encode(&key.to_bytes())],
+        ticket_keys: rooms.tickets.keys().announcement().ticket_keys,
         certificate: if authority.is_none() { rooms.authority.pin() } else { None },
         authority,
         urls: urls.0,
@@ -142,6 +141,7 @@ pub(crate) async fn start(
         pending_pairing_id: row.id,
         challenge: row.challenge,
         coordinator: keys,
+        lineage: Some(rooms.tickets.keys().lineage().clone()),
         expires_at: from_ms(row.expires_ms),
     }))
 }

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, audit, catalog, devices, direct, events, files, folders, grants, invites, paired, pairing,
-    people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
+    agents_link, audit, catalog, devices, direct, events, files, folders, grants, invites, keys, paired,
+    pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
@@ -68,6 +68,8 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(rooms::list, rooms::make))
         .routes(routes!(rooms::rename, rooms::end))
         .routes(routes!(rooms::join, rooms::leave))
+        .routes(routes!(keys::get))
+        .routes(routes!(keys::rotate))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
         .routes(routes!(audit::verify))

@@ -5,6 +5,7 @@ mod direct;
 mod ears;
 mod ending;
 mod joining;
+mod keys;
 mod links;
 mod machines;
 mod moved;
@@ -34,6 +35,7 @@ use crate::{Config, Coordinator, RouterLink, SaveError, SettingsStore};
 
 const PIN: &str = "482915";
 const WRONG: &str = "111111";
+const TICKET_KEY_LIFETIME: std::time::Duration = std::time::Duration::from_secs(90 * 86_400);
 
 /// The key of the machine that the coordinator runs on.
 fn device_key() -> DeviceKey {
@@ -118,6 +120,7 @@ async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinato
         settings,
         default_folder: dir.path().to_owned(),
         own_certificate: None,
+        ticket_key_lifetime: Some(TICKET_KEY_LIFETIME),
         clock: Arc::<ManualClock>::clone(clock),
     };
     let coordinator = Coordinator::open(config, store).await.unwrap();
@@ -555,6 +558,8 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("DELETE", "/api/v1/rooms/{id}", [401, 403, 403, 403, 404]),
     ("PUT", "/api/v1/rooms/{id}/members/{person}", [401, 403, 403, 403, 404]),
     ("DELETE", "/api/v1/rooms/{id}/members/{person}", [401, 403, 403, 403, 404]),
+    ("GET", "/api/v1/keys", [401, 403, 403, 403, 200]),
+    ("POST", "/api/v1/keys/rotate", [401, 403, 403, 403, 200]),
     ("GET", "/api/v1/audit", [401, 200, 200, 403, 200]),
     ("GET", "/api/v1/audit/export", [401, 200, 200, 403, 200]),
     ("GET", "/api/v1/audit/verify", [401, 403, 403, 403, 200]),
@@ -614,6 +619,7 @@ async fn a_lost_key_stops_the_start() {
         settings: world.coordinator.settings(),
         default_folder: "/".into(),
         own_certificate: None,
+        ticket_key_lifetime: Some(TICKET_KEY_LIFETIME),
         clock: Arc::<ManualClock>::clone(&world.clock),
     };
     let store = Arc::new(Unkept(Mutex::new(config.settings.clone())));

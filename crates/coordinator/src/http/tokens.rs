@@ -29,7 +29,7 @@ pub(crate) async fn nonce(
         tracing::error!(%error, "no random numbers");
         Refusal::internal()
     })?;
-    Ok(Json(Nonce { nonce, coordinator: coordinator.rooms().tickets.public_key().id() }))
+    Ok(Json(Nonce { nonce, coordinator: coordinator.rooms().tickets.coordinator().to_owned() }))
 }
 
 /// Gives a paired machine an access token for its signature of the nonce.
@@ -51,7 +51,8 @@ pub(crate) async fn token(
     let device = asked.client_device_id;
     let known = rooms.identity.devices().find(device);
     let key = rooms.tickets.signing_key();
-    let given = rooms.identity.tokens().give(key, known, &asked.nonce, &asked.signature, open);
+    let signer = (rooms.tickets.coordinator(), key.as_ref());
+    let given = rooms.identity.tokens().give(signer, known, &asked.nonce, &asked.signature, open);
     if given.is_err() {
         let entry = trail.refused(None, "token", json!({}));
         rooms.audit.record(Entry { device: Some(device), ..entry }).await;

@@ -46,8 +46,8 @@ pub(crate) struct AccessTokens {
     seal: [u8; 32],
     /// Used nonces, and when they end.
     used: Mutex<HashMap<[u8; 16], i64>>,
-    /// What tokens say whose signature was found right, by their hash.
-    read: Mutex<HashMap<[u8; 32], TokenClaims>>,
+    /// What tokens say whose signature was found right, and by which key, by their hash.
+    read: Mutex<HashMap<[u8; 32], (TokenClaims, PublicKey)>>,
 }
 
 impl AccessTokens {
@@ -80,10 +80,11 @@ impl AccessTokens {
         (sealed && self.clock.steady_ms() < ends).then_some((bytes[8..24].try_into().ok()?, ends))
     }
 
-    /// Gives a machine its token, if it signed a nonce that was not used before. `known` says whose machine it is.
+    /// Gives a machine its token, if it signed a nonce for this coordinator that was not used before. `known` says whose
+    /// machine it is.
     pub(crate) fn give(
         &self,
-        key: &SigningKey,
+        (coordinator, key): (&str, &SigningKey),
         known: Option<DeviceRow>,
         nonce: &str,
         signature: &str,
@@ -91,7 +92,7 @@ impl AccessTokens {
     ) -> Result<(String, PrincipalId), TokenError> {
         let (random, ends) = self.open_nonce(nonce).ok_or(TokenError::NotProven)?;
         let device = known.ok_or(TokenError::NotProven)?;
-        let text = token_text(&key.public().id(), nonce);
+        let text = token_text(coordinator, nonce);
         if !signed_by(device.id, &text, signature) {
             return Err(TokenError::NotProven);
         }
@@ -113,26 +114,30 @@ impl AccessTokens {
         if used.insert(nonce, ends).is_some() { Err(TokenError::NotProven) } else { Ok(()) }
     }
 
-    /// What a token says, if it is one of ours and in its time. Whether the machine may still come in is asked of
-    /// `find`, each time; a token from before its present pairing is none of that pairing's.
+    /// What a token says, if one of these keys signed it and it is in its time. Whether the machine may still come in is
+    /// asked of `find`, each time; a token from before its present pairing is none of that pairing's.
     pub(crate) fn read(
         &self,
-        key: PublicKey,
+        mut keys: impl Iterator<Item = PublicKey> + Clone,
         text: &str,
         find: impl FnOnce(DeviceId) -> Option<DeviceRow>,
     ) -> Option<TokenClaims> {
         let now = self.clock.wall();
         let hash = *blake3::hash(text.as_bytes()).as_bytes();
-        let remembered = self.read.lock().get(&hash).copied().filter(|claims| claims.is_in_time(now));
-        let claims = match remembered {
-            Some(claims) => claims,
+        let remembered = self.read.lock().get(&hash).copied();
+        let good = |(claims, by): &(TokenClaims, PublicKey)| {
+            claims.is_in_time(now) && keys.clone().any(|key| key == *by)
+        };
+        let claims = match remembered.filter(good) {
+            Some((claims, _)) => claims,
             None => {
-                let claims = access_token::verify(key, text, now)?;
+                let verified = |key| Some((access_token::verify(key, text, now)?, key));
+                let (claims, by) = keys.find_map(verified)?;
                 let mut read = self.read.lock();
                 if read.len() >= MAX_READ {
                     read.clear();
                 }
-                read.insert(hash, claims);
+                read.insert(hash, (claims, by));
                 claims
             }
         };
@@ -172,14 +177,17 @@ mod tests {
         Desk { clock, tokens, key: SigningKey::generate().unwrap(), device, row }
     }
 
+    /// By which the coordinator goes.
+    const ID: &str = "0123456789abcdef";
+
     impl Desk {
         fn sign(&self, nonce: &str) -> String {
-            base64url::encode(&self.device.sign(&token_text(&self.key.public().id(), nonce)))
+            base64url::encode(&self.device.sign(&token_text(ID, nonce)))
         }
 
         fn give(&self, nonce: &str, signature: &str) -> Result<String, TokenError> {
             let known = Some(self.row.clone());
-            self.tokens.give(&self.key, known, nonce, signature, false).map(|(token, _)| token)
+            self.tokens.give((ID, &self.key), known, nonce, signature, false).map(|(token, _)| token)
         }
     }
 
@@ -189,12 +197,12 @@ mod tests {
         let nonce = desk.tokens.nonce().unwrap();
         let signature = desk.sign(&nonce);
         let other = DeviceKey::from_seed([6; 32]).unwrap();
-        let forged = base64url::encode(&other.sign(&token_text(&desk.key.public().id(), &nonce)));
+        let forged = base64url::encode(&other.sign(&token_text(ID, &nonce)));
         let elsewhere = base64url::encode(&desk.device.sign(&token_text("another", &nonce)));
         for wrong in [forged.as_str(), &elsewhere, "", "A", &signature[1..], &format!("{signature}=")] {
             assert!(matches!(desk.give(&nonce, wrong), Err(TokenError::NotProven)), "{wrong}");
         }
-        let stranger = desk.tokens.give(&desk.key, None, &nonce, &signature, false);
+        let stranger = desk.tokens.give((ID, &desk.key), None, &nonce, &signature, false);
         assert!(matches!(stranger, Err(TokenError::NotProven)), "a machine that is not paired");
         assert!(desk.give(&nonce, &signature).is_ok(), "wrong tries do not use it up");
         assert!(matches!(desk.give(&nonce, &signature), Err(TokenError::NotProven)), "used twice");
@@ -228,7 +236,9 @@ mod tests {
         let nonce = desk.tokens.nonce().unwrap();
         let token = desk.give(&nonce, &desk.sign(&nonce)).unwrap();
         let read = |row: Option<DeviceRow>| {
-            desk.tokens.read(desk.key.public(), &token, |id| row.filter(|row| row.id == id)).is_some()
+            desk.tokens
+                .read([desk.key.public()].into_iter(), &token, |id| row.filter(|row| row.id == id))
+                .is_some()
         };
         assert!(read(Some(desk.row.clone())));
         assert!(!read(None), "the machine was revoked");
@@ -239,6 +249,21 @@ mod tests {
         assert!(!read(Some(anew)), "the machine was revoked and paired again");
         desk.clock.pass(3600);
         assert!(!read(Some(desk.row.clone())), "though it was read before");
+    }
+
+    #[test]
+    fn a_token_ends_with_the_key_that_signed_it() {
+        let desk = desk();
+        desk.clock.pass(1);
+        let nonce = desk.tokens.nonce().unwrap();
+        let token = desk.give(&nonce, &desk.sign(&nonce)).unwrap();
+        let (its, other) = (desk.key.public(), SigningKey::generate().unwrap().public());
+        let read = |keys: &[PublicKey]| {
+            desk.tokens.read(keys.iter().copied(), &token, |_| Some(desk.row.clone())).is_some()
+        };
+        assert!(read(&[other, its]), "the key before is honoured");
+        assert!(!read(&[other]), "though it was read before");
+        assert!(read(&[its]));
     }
 
     #[test]

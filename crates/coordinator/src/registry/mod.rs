@@ -290,6 +290,11 @@ impl Registry {
         }
     }
 
+    /// Tells every machine that is there.
+    pub(crate) fn push_to_all(&self, message: &FromCoordinator) {
+        self.book.read().machines.values().for_each(|entry| entry.push(message.clone()));
+    }
+
     /// Tells the machines which it concerns that something ended, now or when they come back.
     pub(crate) fn push_revoked(&self, what: Revoked) {
         let at = self.clock.wall();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::test::ManualClock;
 use proto::PrincipalId;
+use proto::wire::link::TicketKeys;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -205,7 +206,7 @@ async fn a_machine_that_takes_no_message_loses_its_link() {
     let link = world.register(1, &[]).await;
     for n in 0..=LINK_QUEUE {
         assert!(!link.ended.is_cancelled(), "{n}");
-        world.registry.push(machine(1), FromCoordinator::Keys { ticket_keys: Vec::new() });
+        world.registry.push(machine(1), FromCoordinator::Keys { keys: TicketKeys::default() });
     }
     assert!(link.ended.is_cancelled());
 }

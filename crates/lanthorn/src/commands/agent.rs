@@ -33,13 +33,8 @@ pub async fn run(config: Config) -> Result<Running> {
 pub fn make(config: &Config, device: proto::DeviceId, offer: &Offer) -> Arc<Agent> {
     Agent::new(agent::Config {
         device,
-        keys: key_ring(device, offer),
+        keys: proto::ticket::KeyRing::new(device, [offer.issuer()]),
         cache_dir: config.homes.cache.clone(),
         media: config.media.clone(),
     })
-}
-
-fn key_ring(device: proto::DeviceId, offer: &Offer) -> proto::ticket::KeyRing {
-    let keys = offer.ticket_keys.iter().copied().map(proto::ticket::PublicKey::from_bytes);
-    proto::ticket::KeyRing::new(device, keys)
 }

@@ -4,9 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use coordinator::keyfile;
 use proto::ErrorCode;
-use proto::ticket::SigningKey;
 use serde::Serialize;
 use serde_json::json;
 
@@ -33,7 +31,7 @@ struct Known {
 pub async fn choose(config: &Config, json: bool) -> Result<Option<String>> {
     let mut all = remembered(&config.homes.state)?;
     if config.discovery {
-        let own = own_id(&config.homes.state)?;
+        let own = coordinator::coordinator_id(&config.homes.state)?;
         match nearby::look().await {
             Ok(found) => add(&mut all, found, own.as_deref()),
             Err(_) => {
@@ -85,12 +83,6 @@ fn add(all: &mut Vec<Known>, found: Vec<peer::discovery::Found>, own: Option<&st
             None => all.push(Known { id, name, url, found: true, joined_as: None }),
         }
     }
-}
-
-/// The id of this machine's own coordinator, if it ever had one.
-fn own_id(state: &Path) -> Result<Option<String>> {
-    let Some(bytes) = keyfile::read(&state.join("ticket.key"))? else { return Ok(None) };
-    Ok(SigningKey::from_bytes(bytes.expose()).ok().map(|key| key.public().id()))
 }
 
 fn show(all: &[Known]) -> Result<()> {

@@ -9,6 +9,7 @@ use coordinator::{Coordinator, HttpLink, SystemClock};
 use peer::Endpoint;
 use proto::DeviceId;
 use proto::api::settings::Settings as PageSettings;
+use proto::wire::link::TicketKeys;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -79,6 +80,7 @@ pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
             },
             default_folder: config.folder.clone(),
             own_certificate: config.own_certificate(),
+            ticket_key_lifetime: config.ticket_key_lifetime,
             clock: Arc::new(SystemClock::default()),
         },
         Arc::new(SettingsFile::new(config)),
@@ -105,16 +107,23 @@ fn offered(share: &coordinator::SharedFolder) -> OfferedFolder {
 
 /// What the agent is to offer, now and whenever it changes.
 pub fn offers(coordinator: &Coordinator) -> watch::Receiver<Offer> {
-    let key = coordinator.ticket_key().to_bytes();
-    let mut shares = coordinator.shares();
-    let offer = move |shares: &[coordinator::SharedFolder]| Offer {
-        ticket_keys: vec![key],
+    let (mut shares, mut keys) = (coordinator.shares(), coordinator.ticket_keys());
+    let offer = |shares: &[coordinator::SharedFolder], keys: &TicketKeys| Offer {
+        ticket_keys: keys.ticket_keys.iter().map(|key| key.to_bytes()).collect(),
+        dropped_keys: keys.dropped.clone(),
         shares: shares.iter().map(offered).collect(),
     };
-    let (sender, receiver) = watch::channel(offer(&shares.borrow_and_update()));
+    let (sender, receiver) = watch::channel(offer(&shares.borrow_and_update(), &keys.borrow_and_update()));
     tokio::spawn(async move {
-        while shares.changed().await.is_ok() {
-            sender.send_replace(offer(&shares.borrow_and_update()));
+        loop {
+            let changed = tokio::select! {
+                changed = shares.changed() => changed,
+                changed = keys.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+            sender.send_replace(offer(&shares.borrow_and_update(), &keys.borrow_and_update()));
         }
     });
     receiver

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent::Agent;
-use agent::control::{Control, LinkStates, Parts};
+use agent::control::{Control, LinkStates, Parts, PinnedKeys};
 use anyhow::{Context, Result};
 use coordinator::keyfile;
 use futures_util::FutureExt;
 use peer::{DeviceKey, Endpoint};
 use proto::api::devices::JoinedCoordinator;
-use proto::ticket::PublicKey;
 use proto::wire::link::{Addresses, OfferedShare, Registration};
 use tokio::sync::watch;
 
@@ -35,10 +34,11 @@ pub fn begin(
     let device_name = &config.device_name;
     let first = registration(device_name, &offers.borrow(), &addresses.borrow());
     let (told, registration) = watch::channel(first);
-    let own = own_keys(&offers.borrow());
+    let own = offers.borrow().issuer();
     let control = Arc::new(Control::new(Parts { key, agent, endpoint, registration }, own));
     tokio::spawn(tell(device_name.clone(), told, offers.clone(), addresses));
     tokio::spawn(follow_own_keys(Arc::clone(&control), offers.clone()));
+    tokio::spawn(keep_keys(control.pinned(), config.homes.state.clone()));
     let memberships = Memberships::watch(&config.homes.state)?;
     tokio::spawn(follow_memberships(Arc::clone(&control), memberships.clone(), search(config)));
     let standing = standing(control.states(), memberships);
@@ -102,12 +102,8 @@ pub fn watch_file(state: &Path) -> Result<Standing> {
 /// How coordinators are looked for that have moved.
 fn search(config: &Config) -> Search {
     let looks = config.discovery;
-    let look = move |ids| async move { if looks { nearby::find(ids).await } else { Vec::new() } }.boxed();
+    let look = move |id| async move { if looks { nearby::find(id).await } else { Vec::new() } }.boxed();
     Search { look: Arc::new(look), state: config.homes.state.clone() }
-}
-
-fn own_keys(offer: &Offer) -> Vec<PublicKey> {
-    offer.ticket_keys.iter().copied().map(PublicKey::from_bytes).collect()
 }
 
 fn registration(device_name: &str, offer: &Offer, addresses: &Addresses) -> Registration {
@@ -148,8 +144,19 @@ async fn tell(
 
 async fn follow_own_keys(control: Arc<Control>, mut offers: watch::Receiver<Offer>) {
     while offers.changed().await.is_ok() {
-        let own = own_keys(&offers.borrow_and_update());
+        let own = offers.borrow_and_update().issuer();
         control.set_own_keys(own);
+    }
+}
+
+/// Writes down which keys each coordinator goes by, whenever one has announced others: after a restart they are known.
+async fn keep_keys(mut pinned: watch::Receiver<PinnedKeys>, state: PathBuf) {
+    while pinned.changed().await.is_ok() {
+        let (now, state) = (pinned.borrow_and_update().clone(), state.clone());
+        let written = tokio::task::spawn_blocking(move || Memberships::learned(&state, &now)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(error = format!("{error:#}"), "new ticket keys are not kept, and asked for again");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod devices;
 pub mod find;
 pub mod get;
 pub mod invite;
+pub mod keys;
 pub mod links;
 pub mod ls;
 pub mod offered;
@@ -43,6 +44,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Shares(command)) => shares::run(command, typed),
         Some(Command::Invite(command)) => invite::run(command, typed),
         Some(Command::Revoke(command)) => revoke::run(command, typed),
+        Some(Command::Keys(command)) => keys::run(command, typed),
         Some(Command::Audit(command)) => audit::run(command, typed),
         Some(Command::Ls(command)) => ls::run(command, typed),
         Some(Command::Find(command)) => find::run(command, typed),

@@ -1,6 +1,6 @@
 //! `lanthorn shares offer` and `withhold`: what a coordinator that this machine has joined sees of it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use proto::api::catalog::Share;
 use proto::{Offered, ShareId};
@@ -55,14 +55,14 @@ pub fn change(
 ) -> Result<()> {
     let config = config::resolve(&typed.settings)?;
     block_on(async {
-        let mut all = Memberships::read(&config.homes.state)?;
+        let all = Memberships::read(&config.homes.state)?;
         let joined = all.find(&what.to)?;
-        let (keys, before) = (joined.coordinator.clone(), joined.offered.clone());
+        let keys = joined.coordinator.clone();
         let shares = if what.all { Vec::new() } else { offering::own_shares(&config).await? };
         let share = what.share.as_deref().map(|typed| offering::own_share(&shares, typed)).transpose()?;
-        let offered = change(before, share.map(|share| share.id), &shares);
-        all.offer(&keys.id, offered.clone());
-        all.write(&config.homes.state)?;
+        let changed = |before| change(before, share.map(|share| share.id), &shares);
+        let offered = Memberships::change(&config.homes.state, |all| all.offer(&keys.id, changed))?;
+        let offered = offered.with_context(|| format!("{} was left meanwhile", keys.name))?;
         if what.json {
             return print::json(&json!({ "coordinator": keys.id, "name": keys.name, "offered": offered }));
         }

@@ -119,9 +119,7 @@ impl Pair {
         }
         let mut membership = claim(&address, &key, &started, &proof, said_later).await?;
         (membership.proof, membership.offered) = (proof, offered);
-        let mut all = Memberships::read(&config.homes.state)?;
-        all.add(membership.clone());
-        all.write(&config.homes.state)?;
+        Memberships::change(&config.homes.state, |all| all.add(membership.clone()))?;
         self.say_joined(&config.device_name, &membership)
     }
 
@@ -144,7 +142,7 @@ impl Pair {
             invite: invitation.filter(|_| pin.is_some()).map(|invitation| invitation.text.clone()),
         };
         let started: PairingStarted = client.post("/api/v1/pairing/start", &asked).await?;
-        check_keys(&started.coordinator, pin)?;
+        check_keys(&started, pin)?;
         Ok(started)
     }
 
@@ -245,13 +243,14 @@ fn user_name() -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "Somebody".into())
 }
 
-/// The coordinator goes by its keys, and has the certificate that the invitation says.
-fn check_keys(keys: &CoordinatorKeys, pin: Option<CertificatePin>) -> Result<()> {
-    let pinned = keys.ticket_keys.iter().any(|text| {
-        let key = base64url::decode_exactly(text).map(proto::ticket::PublicKey::from_bytes);
-        key.is_some_and(|key| key.id() == keys.id)
-    });
-    ensure!(pinned, "the coordinator's id is not that of its key");
+/// The coordinator's keys follow from the one that its id is made of, and it has the certificate that the invitation says.
+fn check_keys(started: &PairingStarted, pin: Option<CertificatePin>) -> Result<()> {
+    let keys = &started.coordinator;
+    let follow = match &started.lineage {
+        Some(lineage) => lineage.proves(&keys.id, &keys.ticket_keys),
+        None => keys.ticket_keys.iter().all(|key| key.id() == keys.id),
+    };
+    ensure!(follow && !keys.ticket_keys.is_empty(), "the coordinator's id is not that of its keys");
     let its = match &keys.authority {
         Some(pem) => Some(pin_of_first(pem)?),
         None => keys.certificate,
@@ -327,12 +326,12 @@ fn keep(claim: Claim, address: &Address, key: &DeviceKey, started: &PairingStart
         bail!("nobody has confirmed");
     };
     let before = &started.coordinator;
+    // Another key may have been announced meanwhile: the link brings it, and its line.
     let same = coordinator.id == before.id
-        && coordinator.ticket_keys == before.ticket_keys
         && coordinator.authority == before.authority
         && coordinator.certificate == before.certificate;
     ensure!(same && client_device_id == key.id(), "the coordinator is not the one whose words were compared");
-    let mut coordinator = *coordinator;
+    let mut coordinator = CoordinatorKeys { ticket_keys: before.ticket_keys.clone(), ..*coordinator };
     coordinator.urls.retain(|url| Address::parse(url).is_ok_and(|known| known != *address));
     coordinator.urls.insert(0, address.url());
     Ok(Membership {

@@ -17,6 +17,7 @@ mod files;
 mod first_run;
 mod hosts;
 mod joining;
+mod keys;
 mod ports;
 mod promises;
 mod rig;

@@ -1,6 +1,6 @@
 //! Each role in a process of its own, on one machine with one home.
 
-use crate::rig::World;
+use crate::rig::{World, until};
 
 #[test]
 fn three_processes_do_what_one_does() {
@@ -25,6 +25,11 @@ fn three_processes_do_what_one_does() {
         std::thread::yield_now();
     };
     assert_eq!(answer.body, b"through three processes");
+    let kept = || std::fs::read_to_string(world.state().join("offer.json")).unwrap();
+    let before = kept();
+    assert!(world.lanthorn(["keys", "rotate", "--at-once"]).output().unwrap().status.success());
+    until("the agent honours the other key", || (owner.get(&url).status == 200).then_some(()));
+    assert_ne!(kept(), before);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::rig::{PIN, World};
 
 /// More than all buffers on the way together hold.
-const LARGE: u64 = 256 << 20;
+pub const LARGE: u64 = 256 << 20;
 
 /// How much still comes; an error on the way is an end too.
-fn rest_of(mut download: impl Read) -> u64 {
+pub fn rest_of(mut download: impl Read) -> u64 {
     let (mut buffer, mut total) = (vec![0; 1 << 20], 0);
     while let Ok(read @ 1..) = download.read(&mut buffer) {
         total += read as u64;

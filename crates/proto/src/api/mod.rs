@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod devices;
 pub mod events;
 pub mod files;
+pub mod keys;
 pub mod pairing;
 pub mod people;
 pub mod settings;

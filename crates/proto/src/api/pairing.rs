@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{CertificatePin, DeviceId, PrincipalId, Secret};
+use crate::ticket::PublicKey;
+use crate::{CertificatePin, DeviceId, Lineage, PrincipalId, Secret};
 
 /// A machine asks to join.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -42,6 +43,9 @@ pub struct PairingStarted {
     pub challenge: String,
     /// What the words are made of, so that the machine can make them itself.
     pub coordinator: CoordinatorKeys,
+    /// How the coordinator's keys follow from the one that its id is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
     /// When the code ends.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
@@ -50,12 +54,13 @@ pub struct PairingStarted {
 /// The keys of a coordinator, as a device pins them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CoordinatorKeys {
-    /// The id of its present ticket key.
+    /// Its id: that of the first ticket key it ever had.
     pub id: String,
     /// What its machine is called.
     pub name: String,
     /// Public keys (base64url) whose tickets count, the present one first.
-    pub ticket_keys: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    pub ticket_keys: Vec<PublicKey>,
     /// The certificate authority of its pages (PEM), where it has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
@@ -163,7 +168,7 @@ pub fn claim_text(pending_pairing_id: &str, challenge: &str) -> Vec<u8> {
 pub struct Nonce {
     /// The text.
     pub nonce: String,
-    /// The coordinator to sign it for: the id of its present ticket key. A machine that has pinned that key compares.
+    /// The coordinator to sign it for. A machine that has joined it compares.
     pub coordinator: String,
 }
 

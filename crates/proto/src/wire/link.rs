@@ -13,7 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{ApiError, DeviceId, PrincipalId, SessionId, ShareId};
+use crate::ticket::PublicKey;
+use crate::{ApiError, DeviceId, Lineage, PrincipalId, SessionId, ShareId};
 
 /// The version of this protocol.
 pub const VERSION: u32 = 1;
@@ -114,7 +115,7 @@ pub enum FromCoordinator {
     Challenge {
         /// Random text to sign, used once.
         nonce: String,
-        /// The coordinator: the id of its present ticket key.
+        /// The coordinator's id.
         coordinator: String,
         /// Its clock, so that a device whose clock is wrong can say so.
         #[serde(with = "time::serde::rfc3339")]
@@ -122,8 +123,9 @@ pub enum FromCoordinator {
     },
     /// The device is known and registered.
     Welcome {
-        /// Public keys (base64url) whose tickets count: the present one first.
-        ticket_keys: Vec<String>,
+        /// Which tickets count.
+        #[serde(flatten)]
+        keys: TicketKeys,
         /// The keys that the coordinator's gateway presents when it asks the device for something.
         gateways: Vec<DeviceId>,
         /// Relays the device may use.
@@ -141,7 +143,8 @@ pub enum FromCoordinator {
     /// Which tickets count from now on.
     Keys {
         /// As in `Welcome`.
-        ticket_keys: Vec<String>,
+        #[serde(flatten)]
+        keys: TicketKeys,
     },
     /// Other devices that may come, and where they are.
     Peers {
@@ -156,6 +159,29 @@ pub enum FromCoordinator {
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
     },
+}
+
+/// Which of a coordinator's keys sign tickets, and how they follow from keys that a device has pinned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketKeys {
+    /// Public keys whose tickets count: the present one first.
+    pub ticket_keys: Vec<PublicKey>,
+    /// The line of the coordinator's keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
+    /// The ids of keys that were given up because somebody else may have them: what they opened breaks off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
+}
+
+impl TicketKeys {
+    /// True if a device that has pinned these may take them: the keys are among them, or are vouched for by them.
+    #[must_use]
+    pub fn follow_from(&self, pinned: &[PublicKey]) -> bool {
+        let all_in = |known: &[PublicKey]| self.ticket_keys.iter().all(|key| known.contains(key));
+        let line = || self.lineage.as_ref().and_then(|line| line.from_pinned(pinned));
+        all_in(pinned) || line().is_some_and(|line| all_in(&line))
+    }
 }
 
 /// Another device.

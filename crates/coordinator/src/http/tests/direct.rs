@@ -2,7 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use peer::DeviceKey;
-use proto::ticket::{KeyRing, Ticket, TicketError};
+use proto::ticket::{Issuer, KeyRing, Ticket, TicketError};
 use proto::wire::link::{FromAgent, FromCoordinator, Revoked};
 use proto::{Permission, ShareId};
 use serde_json::{Value, json};
@@ -47,7 +47,8 @@ impl Stage {
 
     /// What the device makes of a ticket that was given.
     fn verify(&self, given: &Answer, presenter: &DeviceKey) -> Result<(), TicketError> {
-        let ring = KeyRing::new(self.port.machine.id(), [self.port.world.coordinator.ticket_key()]);
+        let keys = self.port.world.coordinator.ticket_keys().borrow().ticket_keys.clone();
+        let ring = KeyRing::new(self.port.machine.id(), [Issuer::own(keys)]);
         let ticket = Ticket::from_text(given.body["ticket"].as_str().unwrap());
         let now = self.port.world.clock.wall();
         ring.verify(&ticket, Some(presenter.id()), now)?.permit(self.share, Permission::Download)

@@ -177,9 +177,9 @@ async fn a_paired_machine_is_welcomed_and_seen() {
     let films = share("Films");
     assert_eq!(port.machine_in_catalog().await["online"], false);
     let (mut line, welcome) = port.link(std::slice::from_ref(&films)).await;
-    let FromCoordinator::Welcome { ticket_keys, gateways, relays, notice } = welcome else { panic!() };
+    let FromCoordinator::Welcome { keys, gateways, relays, notice } = welcome else { panic!() };
     assert_eq!(relays, [format!("http://{}/", port.address)], "as it was asked for");
-    assert_eq!(ticket_keys, [base64url::encode(&port.world.coordinator.ticket_key().to_bytes())]);
+    assert_eq!(keys, *port.world.coordinator.ticket_keys().borrow());
     assert_eq!(gateways, [DeviceKey::from_seed([1; 32]).unwrap().id()]);
     assert!(notice.is_none());
     assert_eq!(port.machine_in_catalog().await["online"], true);
@@ -331,6 +331,29 @@ async fn a_wrong_clock_is_told_on_both_sides_until_it_is_right() {
     line.say(&FromAgent::Heartbeat { time: port.world.clock.wall() }).await;
     line.settle().await;
     assert_eq!(port.owner.get(&port.world, &path).await.code(), "DEVICE_UNREACHABLE", "nobody listens there");
+}
+
+#[tokio::test]
+async fn another_ticket_key_is_told_to_who_is_there_and_to_who_comes() {
+    let mut port = Port::open().await;
+    let (mut line, welcome) = port.link(&[]).await;
+    let FromCoordinator::Welcome { keys: before, .. } = welcome else { panic!() };
+    for at_once in [false, true] {
+        let asked = json!({"at_once": at_once});
+        let answer = port.owner.post(&port.world, "/api/v1/keys/rotate", asked).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let Some(FromCoordinator::Keys { keys }) = line.hear().await else { panic!() };
+        assert!(keys != before && keys.follow_from(&before.ticket_keys));
+        assert_eq!(keys, *port.world.coordinator.ticket_keys().borrow());
+    }
+    let (mut line, hello) = port.dial().await;
+    assert!(
+        String::from_utf8(hello.text.clone()).unwrap().contains(&before.ticket_keys[0].id()),
+        "the id stays"
+    );
+    line.say(&hello.message()).await;
+    let Some(FromCoordinator::Welcome { keys, .. }) = line.hear().await else { panic!() };
+    assert!(keys.ticket_keys.len() == 1 && keys.follow_from(&before.ticket_keys));
 }
 
 #[tokio::test]

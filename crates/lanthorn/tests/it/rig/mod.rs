@@ -354,13 +354,19 @@ impl Drop for Joining {
 
 /// Asks again and again until there is an answer; gives up long after there should have been one.
 #[track_caller]
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    until_within(what, 20, ask)
+}
+
+/// The same for what takes longer by its nature.
+#[track_caller]
+pub fn until_within<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T>) -> T {
     let asked = std::time::Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(asked.elapsed().as_secs() < 20, "not in 20 seconds: {what}");
+        assert!(asked.elapsed().as_secs() < seconds, "not in {seconds} seconds: {what}");
         std::thread::park_timeout(std::time::Duration::from_millis(20));
     }
 }
