@@ -218,7 +218,9 @@ fn a_ticket_is_good_for_its_machine_and_its_time() {
     let (status, why) = knock(&DeviceKey::from_seed([9; 32]).unwrap(), &way, ticket, &stat);
     assert!(status == 0 && why.contains("not paired"), "{why}");
 
-    let signing = std::fs::read(stage.attic.state().join("ticket.key")).unwrap();
+    let keys = std::fs::read(stage.attic.state().join("ticket-keys.json")).unwrap();
+    let keys: Value = serde_json::from_slice(&keys).unwrap();
+    let signing = base64url::decode(keys["present"]["key"].as_str().unwrap()).unwrap();
     let past = OffsetDateTime::now_utc() - Duration::from_secs(181);
     let late = Claims {
         sub: PrincipalId::generate(),
