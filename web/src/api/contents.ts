@@ -1,5 +1,5 @@
 // The content of single files: read whole, replaced, and what it was before.
-import { ApiFailure, request, requestJson } from './client';
+import { address, ApiFailure, request, requestJson } from './client';
 import { resource, streamUrl, type Place } from './files';
 import type { Version, Versions, Written } from './types';
 
@@ -62,11 +62,12 @@ export const putBeside = (place: Place, path: string, bytes: Uint8Array<ArrayBuf
 export const getVersions = (place: Place, path: string) =>
   requestJson<Versions>(resource(place, 'versions'), { query: { path } });
 
+/** A former content, to be saved. */
+export const versionUrl = (place: Place, path: string, id: string) =>
+  address(resource(place, 'versions/content'), { path, id });
+
 export async function readVersion(place: Place, path: string, id: string): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(resource(place, 'versions/content'), {
-    query: { path, id },
-    headers: { Accept: '*/*' },
-  });
+  const response = await request(versionUrl(place, path, id), { headers: { Accept: '*/*' } });
   return bytesOf(response);
 }
 

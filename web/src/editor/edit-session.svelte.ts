@@ -2,7 +2,7 @@
 // decided. A state machine: the disk, the drafts and the text on the screen are handed in, so that it runs without a page.
 import { ApiFailure } from '../api/client';
 import { TooLarge, type Condition, type Content } from '../api/contents';
-import type { Seen } from '../api/types';
+import type { Conflict, Seen } from '../api/types';
 import type { Draft } from './drafts';
 import { PLAIN, readText, withEndings, writeText, type TextFile, type TextFormat } from './text-format';
 
@@ -51,7 +51,7 @@ export type Question =
   /** Changes were left here earlier. */
   | { about: 'draft'; draft: Draft; stale: boolean }
   /** What is on the disk is not what the text was made from. It cannot be merged where it is not text any more. */
-  | { about: 'two-versions'; mergeable: boolean }
+  | { about: 'two-versions'; mergeable: boolean; there?: Conflict }
   /** What is on the disk, before it is replaced; only its version where it is not text any more. */
   | { about: 'overwrite'; version: string; theirs?: Base }
   /** The file is not there any more. */
@@ -108,6 +108,11 @@ export class EditSession {
   /** The version that the text was made from. */
   get version(): string {
     return this.#base.version;
+  }
+
+  /** The text on the screen. */
+  get text(): string {
+    return this.#text();
   }
 
   /** Names who knows the text on the screen. */
@@ -322,7 +327,8 @@ export class EditSession {
   async #collide(error: ApiFailure, text: string, merged?: Base): Promise<void> {
     if (error.conflict && !error.conflict.version) return void (this.question = { about: 'gone' });
     this.note = 'changed';
-    if (!merged) return void (this.question = { about: 'two-versions', mergeable: true });
+    const there = error.conflict;
+    if (!merged) return void (this.question = { about: 'two-versions', mergeable: true, there });
     const theirs = (await this.#readTheirs())?.theirs;
     if (theirs)
       this.question = {

@@ -148,7 +148,7 @@ describe('saving', () => {
   it('keeps what was typed meanwhile as changed', async () => {
     await opened('one');
     type('two');
-    let done = () => undefined as void;
+    let done: () => void = () => undefined;
     disk.gate = new Promise((settle) => (done = settle));
     const saving = session.save();
     type('three');
@@ -192,7 +192,11 @@ describe('where something else is there by now', () => {
   });
 
   it('nothing is written before somebody has decided', () => {
-    expect(session.question).toEqual({ about: 'two-versions', mergeable: true });
+    expect(session.question).toMatchObject({
+      about: 'two-versions',
+      mergeable: true,
+      there: { version: 'v2' },
+    });
     expect(disk.contents).toHaveLength(2);
     expect(session.changed).toBe(true);
   });
@@ -288,7 +292,7 @@ describe('what happens on the disk', () => {
 
   it('is no news where it is what was saved here', async () => {
     type('two');
-    let done = () => undefined as void;
+    let done: () => void = () => undefined;
     disk.gate = new Promise((settle) => (done = settle));
     const saving = session.save();
     tellOf('v2');

@@ -34,7 +34,13 @@ describe('leaves to choose', () => {
   it('what both changed, in this order', () => {
     const [hunk, ...more] = open('a\nb\nc', 'a\nmine\nc', 'a\ntheirs\nc');
     expect(more).toEqual([]);
-    expect(hunk).toEqual({ line: 1, before: ['b'], mine: ['mine'], theirs: ['theirs'], changed: 'both' });
+    expect(hunk).toEqual({
+      at: { before: 1, mine: 1, theirs: 1 },
+      before: ['b'],
+      mine: ['mine'],
+      theirs: ['theirs'],
+      changed: 'both',
+    });
     expect(all('a\nb\nc', 'a\nmine\nc', 'a\ntheirs\nc', 'both')).toBe('a\nmine\ntheirs\nc');
   });
 

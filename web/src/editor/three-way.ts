@@ -7,8 +7,8 @@ export type Choice = 'mine' | 'theirs' | 'both' | 'before';
 
 /** A place where the texts differ. */
 export interface Hunk {
-  /** Where it is, as lines of the base from 0. */
-  line: number;
+  /** The line of each text, from 0, where it begins. */
+  at: { before: number; mine: number; theirs: number };
   before: string[];
   mine: string[];
   theirs: string[];
@@ -55,11 +55,11 @@ function changesOf(base: readonly string[], side: readonly string[]): Change[] {
 
 function assemble(b: string[], m: string[], t: string[], byMe: Change[], byThem: Change[]): Piece[] {
   const pieces: Piece[] = [];
-  let [at, i, j] = [0, 0, 0];
+  let [done, i, j] = [0, 0, 0];
   /** How far the lines of each side stand from those of the base here. */
   let shift = { mine: 0, theirs: 0 };
   const keep = (until: number) => {
-    if (until > at) pieces.push({ kept: b.slice(at, until) });
+    if (until > done) pieces.push({ kept: b.slice(done, until) });
   };
   while (i < byMe.length || j < byThem.length) {
     const first = Math.min(byMe[i]?.from ?? Infinity, byThem[j]?.from ?? Infinity);
@@ -80,14 +80,15 @@ function assemble(b: string[], m: string[], t: string[], byMe: Change[], byThem:
       } else break;
     }
     keep(first);
+    const at = { before: first, mine: first + before.mine, theirs: first + before.theirs };
     const hunk = {
-      line: first,
+      at,
       before: b.slice(first, end),
-      mine: m.slice(first + before.mine, end + shift.mine),
-      theirs: t.slice(first + before.theirs, end + shift.theirs),
+      mine: m.slice(at.mine, end + shift.mine),
+      theirs: t.slice(at.theirs, end + shift.theirs),
     };
     pieces.push({ hunk: { ...hunk, changed: whoChanged(i > fromI, j > fromJ) } });
-    at = end;
+    done = end;
   }
   keep(b.length);
   return pieces;

@@ -6,11 +6,16 @@ import FolderOpen from '@lucide/svelte/icons/folder-open';
 import Info from '@lucide/svelte/icons/info';
 import LinkIcon from '@lucide/svelte/icons/link-2';
 import Package from '@lucide/svelte/icons/package';
+import Pencil from '@lucide/svelte/icons/pencil';
+import Clock from '@lucide/svelte/icons/rotate-ccw-clock';
 import { archiveUrl, downloadUrl, folderArchiveUrl, type Place } from '../api/files';
 import type { ArchiveFormat, Entry } from '../api/types';
 import { copyText } from '../lib/clipboard';
-import { folderHref, lastName, parentPath } from '../routes';
+import { isEditable } from '../preview/viewer';
+import { editHref, folderHref, lastName, parentPath } from '../routes';
+import { mayWrite } from '../state/may-write';
 import { toasts } from '../state/toasts.svelte';
+import { versions } from '../state/versions.svelte';
 import type { Words } from '../text/en';
 import { SEPARATOR, type MenuLine } from '../ui/menu';
 
@@ -109,6 +114,7 @@ export function entryMenu(chosen: Chosen[], options: MenuOptions): MenuLine[] {
       run: () => void copy(first.entry.path, options.words),
     },
     SEPARATOR,
+    ...versionLines(first, options),
     { label: options.words.actions.details, icon: Info, run: options.details },
   ];
 }
@@ -118,11 +124,20 @@ function openLines({ place, entry }: Chosen, { words, elsewhere, open, goTo }: M
   const folder = entry.type === 'folder';
   if (folder) lines.push({ label: words.actions.open, icon: FolderOpen, keys: '↵', run: open });
   if (entry.type === 'file') lines.push({ label: words.actions.preview, icon: Eye, keys: '␣', run: open });
+  if (entry.type === 'file' && mayWrite(place.share) && isEditable(entry.name, entry.kind, entry.size)) {
+    const href = editHref({ ...place, path: entry.path });
+    lines.push({ label: words.actions.edit, icon: Pencil, run: () => goTo(href) });
+  }
   if (elsewhere) {
     const href = folderHref({ ...place, path: parentPath(entry.path) });
     lines.push({ label: words.actions.showInFolder, icon: FolderOpen, run: () => goTo(href) });
   }
   return lines;
+}
+
+function versionLines({ place, entry }: Chosen, { words }: MenuOptions): MenuLine[] {
+  if (entry.type !== 'file') return [];
+  return [{ label: words.actions.versions, icon: Clock, run: () => versions.show(place, entry.path) }];
 }
 
 function downloadLines(chosen: Chosen[], { words, mayDownload }: MenuOptions): MenuLine[] {

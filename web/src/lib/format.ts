@@ -103,6 +103,13 @@ export function formatAgo(moment: Date, now: Date, language: Language): string {
   return relative(language, -Math.floor(age / DAY), 'day');
 }
 
+/** A moment of today by the clock alone: `14:03`; of another day with the day. */
+export function formatClock(moment: Date, now: Date, language: Language): string {
+  const time = clock(moment, language);
+  if (daysBetween(moment, now) === 0) return time;
+  return `${calendar(moment, moment.getFullYear() === now.getFullYear(), language)}, ${time}`;
+}
+
 function daysBetween(from: Date, to: Date): number {
   const midnight = (moment: Date) =>
     new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime();

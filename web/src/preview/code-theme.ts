@@ -70,6 +70,29 @@ export const frame = EditorView.theme({
   '.cm-specialChar': { color: 'var(--danger)' },
 });
 
+/** How two texts side by side, or one in the other, show where they differ. */
+export const comparison = EditorView.theme({
+  '&.cm-merge-a .cm-changedLine, .cm-deletedChunk': { backgroundColor: 'var(--danger-soft)' },
+  '&.cm-merge-b .cm-changedLine, .cm-inlineChangedLine, .cm-insertedLine': {
+    backgroundColor: 'var(--accent-soft)',
+  },
+  '&.cm-merge-a .cm-changedText.cm-changedText, .cm-deletedChunk .cm-deletedText.cm-deletedText': {
+    background: 'linear-gradient(var(--danger), var(--danger)) bottom / 100% 1.5px no-repeat',
+  },
+  '&.cm-merge-b .cm-changedText.cm-changedText': {
+    background: 'linear-gradient(var(--accent), var(--accent)) bottom / 100% 1.5px no-repeat',
+  },
+  '&.cm-merge-a .cm-changedLineGutter.cm-changedLineGutter, .cm-deletedLineGutter.cm-deletedLineGutter': {
+    background: 'var(--danger)',
+  },
+  '&.cm-merge-b .cm-changedLineGutter.cm-changedLineGutter': { background: 'var(--accent)' },
+  '.cm-collapsedLines.cm-collapsedLines': {
+    background: 'var(--bg-sunken)',
+    color: 'var(--text-3)',
+    font: 'var(--t-xs)',
+  },
+});
+
 const FRENCH: Record<string, string> = {
   Find: 'Chercher',
   next: 'suivant',
@@ -80,6 +103,16 @@ const FRENCH: Record<string, string> = {
   regexp: 'expression régulière',
   close: 'fermer',
   'Control character': 'Caractère de contrôle',
+  Replace: 'Remplacer par',
+  replace: 'remplacer',
+  'replace all': 'tout remplacer',
+  'Go to line': 'Aller à la ligne',
+  go: 'aller',
+  '$ unchanged lines': '$ lignes inchangées',
+  'current match': 'trouvé',
+  'on line': 'à la ligne',
+  'replaced $ matches': '$ remplacements',
+  'replaced match on line $': 'remplacé à la ligne $',
 };
 
 /** The words of the find panel; its own are English. */

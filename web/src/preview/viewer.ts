@@ -27,6 +27,13 @@ const BY_ENDING = new Map(
   ENDINGS.flatMap(([viewer, endings]) => endings.split(' ').map((ending) => [ending, viewer] as const)),
 );
 
+/** Viewers of text, and a picture that is written as text. */
+const TEXTS: readonly Viewer[] = ['text', 'markdown', 'table', 'html'];
+
+/** Whether a file of this name, kind and size is offered to be edited as text. */
+export const isEditable = (name: string, kind: string, size: number): boolean =>
+  TEXTS.includes(viewerFor(name, kind, size)) || endingOf(name) === 'svg';
+
 /** The ending of a name, lower case and without its dot; empty if it has none. */
 export function endingOf(name: string): string {
   const dot = name.lastIndexOf('.');
