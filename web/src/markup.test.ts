@@ -1,5 +1,7 @@
 // House rules that no other tool checks: what the content security policy forbids, and that languages agree.
 import { describe, expect, it } from 'vitest';
+import { en as editingEn } from './text/editing.en';
+import { fr as editingFr } from './text/editing.fr';
 import { en } from './text/en';
 import { fr } from './text/fr';
 
@@ -25,5 +27,6 @@ describe('languages', () => {
     // What the machine says in English itself is for the other languages alone.
     const shared = keys(fr).filter((key) => !key.startsWith('failure.codes.'));
     expect(shared.sort()).toEqual(keys(en).sort());
+    expect(keys(editingFr).sort()).toEqual(keys(editingEn).sort());
   });
 });

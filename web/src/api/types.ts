@@ -2,9 +2,9 @@
 // of itself (`make api`); only what the page makes of them besides is written here.
 
 import type { components, paths } from './schema.gen';
-import type { Conflict, FileChanged } from './writing';
+import type { FileChanged } from './content-shapes';
 
-export type * from './writing';
+export type * from './content-shapes';
 
 type Schemas = components['schemas'];
 /** The query of a GET route. */
@@ -93,6 +93,7 @@ export type AuditQuery = QueryOf<'/api/v1/audit'>;
 export type AuditCheck = Schemas['AuditCheck'];
 
 /** The body of every error answer. */
-export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode; conflict?: Conflict };
+export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode };
+export type Conflict = Schemas['Conflict'];
 /** The program's own codes, and two of the page's: no answer at all, and an answer that is not ours. */
 export type ErrorCode = Schemas['ErrorCode'] | 'CONFLICT' | 'EXISTS' | 'UNREACHABLE' | `HTTP_${number}`;

@@ -296,17 +296,16 @@ export class EditSession {
   ): Promise<void> {
     this.busy = true;
     this.failure = null;
-    try {
-      const version = await this.#disk.write(bytes, condition);
-      await this.#saved(text, version, merged);
-    } catch (error) {
-      if (isConflict(error)) await this.#collide(error, text, merged);
-      else if (isMissing(error) && condition !== 'absent') this.question = { about: 'gone' };
-      else this.failure = error;
-    } finally {
-      this.busy = false;
-      this.#lookAgain();
-    }
+    const written = await this.#disk.write(bytes, condition).then(
+      (version) => ({ version }),
+      (error: unknown) => ({ error }),
+    );
+    this.busy = false;
+    if ('version' in written) await this.#saved(text, written.version, merged);
+    else if (isConflict(written.error)) await this.#collide(written.error, text, merged);
+    else if (isMissing(written.error) && condition !== 'absent') this.question = { about: 'gone' };
+    else this.failure = written.error;
+    this.#lookAgain();
   }
 
   async #saved(text: string, version: string, merged?: Base): Promise<void> {

@@ -77,11 +77,12 @@ function decorate(view: EditorView): DecorationSet {
   return Decoration.set(lines, true);
 }
 
+// Twice, so that the line with the cursor shows them too.
 export const resultTheme = EditorView.theme({
-  '.cm-place': { backgroundColor: 'var(--accent-soft)' },
-  '.cm-open': { backgroundColor: 'var(--warn-soft)' },
-  '.cm-nothing': { background: 'none', boxShadow: 'inset 0 2px var(--accent-line)' },
+  '.cm-place.cm-place': { backgroundColor: 'var(--accent-soft)' },
+  '.cm-open.cm-place': { backgroundColor: 'var(--warn-soft)' },
+  '.cm-nothing.cm-place': { background: 'none', boxShadow: 'inset 0 2px var(--accent-line)' },
   '.cm-open.cm-nothing': { boxShadow: 'inset 0 2px var(--warn)' },
-  '.cm-here': { boxShadow: 'inset 3px 0 var(--accent)' },
+  '.cm-here.cm-place': { boxShadow: 'inset 3px 0 var(--accent)' },
   '.cm-open.cm-here': { boxShadow: 'inset 3px 0 var(--warn)' },
 });

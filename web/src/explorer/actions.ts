@@ -13,7 +13,7 @@ import type { ArchiveFormat, Entry } from '../api/types';
 import { copyText } from '../lib/clipboard';
 import { isEditable } from '../preview/viewer';
 import { editHref, folderHref, lastName, parentPath } from '../routes';
-import { mayWrite } from '../state/may-write';
+import { mayWrite } from '../state/rights';
 import { toasts } from '../state/toasts.svelte';
 import { versions } from '../state/versions.svelte';
 import type { Words } from '../text/en';
@@ -124,7 +124,7 @@ function openLines({ place, entry }: Chosen, { words, elsewhere, open, goTo }: M
   const folder = entry.type === 'folder';
   if (folder) lines.push({ label: words.actions.open, icon: FolderOpen, keys: '↵', run: open });
   if (entry.type === 'file') lines.push({ label: words.actions.preview, icon: Eye, keys: '␣', run: open });
-  if (entry.type === 'file' && mayWrite(place.share) && isEditable(entry.name, entry.kind, entry.size)) {
+  if (entry.type === 'file' && mayWrite(place) && isEditable(entry.name, entry.kind, entry.size)) {
     const href = editHref({ ...place, path: entry.path });
     lines.push({ label: words.actions.edit, icon: Pencil, run: () => goTo(href) });
   }

@@ -35,6 +35,16 @@ export const frame = EditorView.theme({
   },
   '.cm-content': { padding: '10px 0' },
   '.cm-content:focus-visible': { outline: '2px solid var(--focus)', outlineOffset: '-2px' },
+  // Where one types, the cursor shows where the keys go.
+  '.cm-content[contenteditable=true]:focus-visible': { outline: 'none' },
+  '.cm-activeLine': { backgroundColor: 'var(--bg-tile)' },
+  '.cm-activeLineGutter': { backgroundColor: 'transparent', color: 'var(--text)' },
+  '&.cm-focused .cm-cursor': { borderLeft: '2px solid var(--accent)' },
+  '&.cm-focused .cm-matchingBracket': {
+    backgroundColor: 'var(--accent-soft)',
+    outline: '1px solid var(--accent-line)',
+  },
+  '&.cm-focused .cm-nonmatchingBracket': { backgroundColor: 'var(--danger-soft)' },
   '.cm-gutters': { backgroundColor: 'var(--bg)', color: 'var(--text-3)', border: 'none', paddingLeft: '8px' },
   '.cm-lineNumbers .cm-gutterElement': { padding: '0 12px 0 8px', minWidth: '32px' },
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'var(--accent-soft)' },
@@ -70,28 +80,36 @@ export const frame = EditorView.theme({
   '.cm-specialChar': { color: 'var(--danger)' },
 });
 
-/** How two texts side by side, or one in the other, show where they differ. */
+/**
+ * How two texts side by side, or one in the other, show where they differ. The left one is what it was before; where
+ * neither is, whoever shows them sets `--left` and `--left-soft`.
+ */
 export const comparison = EditorView.theme({
-  '&.cm-merge-a .cm-changedLine, .cm-deletedChunk': { backgroundColor: 'var(--danger-soft)' },
+  '&.cm-merge-a .cm-changedLine, .cm-deletedChunk': {
+    backgroundColor: 'var(--left-soft, var(--danger-soft))',
+  },
   '&.cm-merge-b .cm-changedLine, .cm-inlineChangedLine, .cm-insertedLine': {
     backgroundColor: 'var(--accent-soft)',
   },
-  '&.cm-merge-a .cm-changedText.cm-changedText, .cm-deletedChunk .cm-deletedText.cm-deletedText': {
-    background: 'linear-gradient(var(--danger), var(--danger)) bottom / 100% 1.5px no-repeat',
-  },
-  '&.cm-merge-b .cm-changedText.cm-changedText': {
-    background: 'linear-gradient(var(--accent), var(--accent)) bottom / 100% 1.5px no-repeat',
-  },
+  '&.cm-merge-a .cm-changedText.cm-changedText, .cm-deletedChunk .cm-deletedText.cm-deletedText': underlined(
+    'var(--left, var(--danger))',
+  ),
+  '&.cm-merge-b .cm-changedText.cm-changedText': underlined('var(--accent)'),
   '&.cm-merge-a .cm-changedLineGutter.cm-changedLineGutter, .cm-deletedLineGutter.cm-deletedLineGutter': {
-    background: 'var(--danger)',
+    background: 'var(--left, var(--danger))',
   },
   '&.cm-merge-b .cm-changedLineGutter.cm-changedLineGutter': { background: 'var(--accent)' },
   '.cm-collapsedLines.cm-collapsedLines': {
     background: 'var(--bg-sunken)',
     color: 'var(--text-3)',
     font: 'var(--t-xs)',
+    '&:before, &:after': { content: '"…"' },
   },
 });
+
+function underlined(colour: string) {
+  return { background: `linear-gradient(${colour}, ${colour}) bottom / 100% 1.5px no-repeat` };
+}
 
 const FRENCH: Record<string, string> = {
   Find: 'Chercher',

@@ -3,15 +3,6 @@ import type { components } from './schema.gen';
 
 type Entry = components['schemas']['Entry'];
 
-export interface Conflict {
-  version: string;
-  sha256?: string;
-  size: number;
-  modified: string | null;
-  changed_by?: string;
-  content: string;
-}
-
 export interface Written extends Entry {
   outcome: 'done' | 'replaced' | 'renamed' | 'skipped' | 'failed';
   sha256?: string;
