@@ -12,6 +12,7 @@ use crate::files::FilesError;
 use crate::files::index::{Index, Pace};
 use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
+use crate::files::write::store::Store;
 use crate::serve::ended::Ended;
 use crate::serve::running::Running;
 use crate::serve::search::Turnstile;
@@ -39,6 +40,8 @@ pub struct Share {
     pub root: Arc<ShareRoot>,
     /// What is in it, by name.
     pub index: Index,
+    /// What is not in its place: coming, replaced, deleted.
+    pub store: Store,
 }
 
 /// The data plane of this device.
@@ -131,7 +134,7 @@ impl Agent {
         let root = Arc::new(ShareRoot::open(folder)?);
         let index = Index::start(Arc::clone(&root), id, &self.config.cache_dir, Pace::default());
         // The one before ends outside the lock: its index may have something to save.
-        let before = self.shares.write().insert(id, Arc::new(Share { id, root, index }));
+        let before = self.shares.write().insert(id, Arc::new(Share { id, index, store: Store::new(Arc::clone(&root)), root }));
         drop(before);
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod control;
+mod crash;
 pub mod files;
 pub mod serve;
 pub mod share;

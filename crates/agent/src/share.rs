@@ -6,6 +6,7 @@
 //! and `O_NONBLOCK` keeps a FIFO from holding the caller. No path is ever joined as a string.
 
 mod stepwise;
+pub mod write;
 
 use std::ffi::CStr;
 use std::fs::File;

@@ -17,6 +17,9 @@ pub mod search;
 pub mod thumbnail;
 pub mod tool;
 pub mod transcode;
+pub mod undo;
+pub mod versions;
+pub mod write;
 
 use proto::{ApiError, ErrorCode};
 use rustix::io::Errno;

@@ -7,8 +7,8 @@ use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 pub use peer::PeerId;
-use proto::ticket::{Ticket, TicketError};
-use proto::{ApiError, ErrorCode, Permission, ShareId};
+use proto::ticket::{Ticket, TicketError, VerifiedTicket};
+use proto::{ApiError, ErrorCode, Permission, PrincipalId, ShareId};
 
 use super::error::Refusal;
 use crate::agent::{Agent, Share};
@@ -18,6 +18,14 @@ pub struct CanRead(pub Arc<Share>);
 
 /// The share named in the address, opened for copying: [`Permission::Download`].
 pub struct CanDownload(pub Arc<Share>);
+
+/// The share named in the address, opened for changing: [`Permission::Write`].
+pub struct CanWrite {
+    /// The share.
+    pub share: Arc<Share>,
+    /// Who changes it.
+    pub by: PrincipalId,
+}
 
 impl FromRequestParts<Arc<Agent>> for CanRead {
     type Rejection = Refusal;
@@ -32,6 +40,16 @@ impl FromRequestParts<Arc<Agent>> for CanDownload {
 
     async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
         authorize(parts, agent, Permission::Download).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<Agent>> for CanWrite {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
+        let share = authorize(parts, agent, Permission::Write).await?;
+        let ticket = parts.extensions.get::<Arc<VerifiedTicket>>().ok_or(TicketError::Malformed)?;
+        Ok(Self { share, by: ticket.claims().sub })
     }
 }
 

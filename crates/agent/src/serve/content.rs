@@ -71,6 +71,19 @@ pub async fn answer(
     Err(FilesError::Changed.into())
 }
 
+/// The answer to a request for a file that is open already and that nobody changes.
+///
+/// # Errors
+/// Conditions and ranges that do not hold, and the disk's.
+pub async fn answer_open(
+    path: &RelPath,
+    open: OpenFile,
+    purpose: Purpose,
+    request: &Parts,
+) -> Result<Response, Refusal> {
+    About::new(path, &open, purpose).answer(open, request).await?
+}
+
 /// Opens at once what the kernel has at hand, and on the blocking pool what it must look up on disk.
 async fn open(share: &Arc<Share>, path: &RelPath) -> Result<OpenFile, FilesError> {
     if let Some(open) = share.root.open_file_cached(path)? {

@@ -6,6 +6,7 @@ use proto::ticket::TicketError;
 use proto::{ApiError, ErrorCode};
 
 use crate::files::FilesError;
+use crate::files::write::WriteError;
 
 /// What every handler of the data plane answers with when it cannot do what was asked.
 #[derive(Debug)]
@@ -31,6 +32,15 @@ impl From<ApiError> for Refusal {
 impl From<FilesError> for Refusal {
     fn from(error: FilesError) -> Self {
         if let FilesError::Io(cause) = &error {
+            tracing::warn!(error = %cause, "disk error");
+        }
+        Self(error.into())
+    }
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        if let WriteError::Io(cause) = &error {
             tracing::warn!(error = %cause, "disk error");
         }
         Self(error.into())

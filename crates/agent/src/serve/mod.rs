@@ -6,14 +6,18 @@ pub mod content;
 pub mod disposition;
 pub mod ended;
 pub mod error;
+pub mod etag;
 pub mod files;
 #[cfg(test)]
 mod matrix;
+pub mod incoming;
 pub mod media;
 pub mod params;
+pub mod put;
 pub mod router;
 pub mod running;
 pub mod search;
 pub mod ticket_check;
+pub mod versions;
 
 pub use router::{openapi, router};

@@ -15,7 +15,7 @@ use crate::agent::Agent;
 /// Every route of the device API, with its description. Served alike over TCP, over a peer's stream, and in-process.
 #[must_use]
 pub fn router(agent: Arc<Agent>) -> OpenApiRouter {
-    let hold = from_fn_with_state(Arc::clone(&agent), super::running::hold_answers);
+    let hold = from_fn_with_state(Arc::clone(&agent), super::running::hold_bodies);
     doors().layer(hold).with_state(agent)
 }
 
@@ -32,6 +32,8 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::archive::routes())
         .merge(super::media::routes())
         .merge(super::search::routes())
+        .merge(super::put::routes())
+        .merge(super::versions::routes())
 }
 
 /// What this device is.

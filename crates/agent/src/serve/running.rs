@@ -1,4 +1,4 @@
-//! What is being served, by the ticket that allowed it: broken off when that ends before its time. The bytes pass
+//! What is being served and taken, by the ticket that allowed it: broken off when that ends before its time. The bytes pass
 //! untouched, so that the kernel can still send files by itself.
 
 use std::collections::HashMap;
@@ -20,43 +20,43 @@ use super::access::{PeerId, ticket_in};
 use super::error::Refusal;
 use crate::agent::Agent;
 
-/// Answers up to this length are not worth ending.
+/// Bodies up to this length are not worth ending.
 const SHORT: u64 = 1 << 20;
 
-/// Long answers under way.
+/// Long bodies under way, coming and going.
 #[derive(Clone, Default)]
 pub struct Running(Arc<Mutex<Book>>);
 
 #[derive(Default)]
 struct Book {
     serial: u64,
-    answers: HashMap<u64, (Arc<VerifiedTicket>, CancellationToken)>,
+    bodies: HashMap<u64, (Arc<VerifiedTicket>, CancellationToken)>,
 }
 
 impl Running {
     /// Breaks off what was allowed by tickets of which this is true.
     pub(crate) fn end(&self, is_over: impl Fn(&VerifiedTicket) -> bool) {
-        for (ticket, end) in self.0.lock().answers.values() {
+        for (ticket, end) in self.0.lock().bodies.values() {
             if is_over(ticket) {
                 end.cancel();
             }
         }
     }
 
-    fn hold(&self, ticket: Arc<VerifiedTicket>, answer: Response) -> (Response, CancellationToken) {
+    fn hold(&self, ticket: Arc<VerifiedTicket>, body: Body) -> (Body, CancellationToken) {
         let end = CancellationToken::new();
         let mut book = self.0.lock();
         book.serial += 1;
         let serial = book.serial;
-        book.answers.insert(serial, (ticket, end.clone()));
+        book.bodies.insert(serial, (ticket, end.clone()));
         drop(book);
         let place = Place { running: self.clone(), serial };
         let ended = Box::pin(end.clone().cancelled_owned());
-        (answer.map(|body| Body::new(Endable { body, ended, _place: place })), end)
+        (Body::new(Endable { body, ended, _place: place }), end)
     }
 }
 
-/// An answer's place in the book, given back when the answer is over.
+/// A body's place in the book, given back when it is over.
 struct Place {
     running: Running,
     serial: u64,
@@ -64,30 +64,48 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.running.0.lock().answers.remove(&self.serial);
+        self.running.0.lock().bodies.remove(&self.serial);
     }
 }
 
-/// The layer around the device API: holds every long answer by its ticket.
-pub(super) async fn hold_answers(State(agent): State<Arc<Agent>>, request: Request, next: Next) -> Response {
+/// The layer around the device API: holds every long body, coming or going, by its ticket.
+pub(super) async fn hold_bodies(State(agent): State<Arc<Agent>>, request: Request, next: Next) -> Response {
     let authorization = request.headers().get(AUTHORIZATION).cloned();
     let presenter = request.extensions().get::<PeerId>().map(|peer| peer.0);
+    let verify = || {
+        let ticket = authorization.as_ref().and_then(ticket_in)?;
+        Some(agent.tickets().verify(&ticket, presenter))
+    };
+    let request = match is_short(request.body()) {
+        true => request,
+        // A ticket that is not right is refused by the door.
+        false => match verify() {
+            Some(Ok(ticket)) => request.map(|body| held(&agent, ticket, body)),
+            _ => request,
+        },
+    };
     let answer = next.run(request).await;
-    if answer.body().size_hint().exact().is_some_and(|length| length <= SHORT) {
+    if is_short(answer.body()) {
         return answer;
     }
-    let Some(ticket) = authorization.as_ref().and_then(ticket_in) else { return answer };
     // It was found right a moment ago, so it is remembered; if it has ended since, so does the answer.
-    match agent.tickets().verify(&ticket, presenter) {
-        Ok(ticket) => {
-            let (answer, end) = agent.running().hold(Arc::clone(&ticket), answer);
-            if agent.tickets().is_over(&ticket) {
-                end.cancel();
-            }
-            answer
-        }
-        Err(error) => Refusal::from(error).into_response(),
+    match verify() {
+        None => answer,
+        Some(Ok(ticket)) => answer.map(|body| held(&agent, ticket, body)),
+        Some(Err(error)) => Refusal::from(error).into_response(),
     }
+}
+
+fn is_short(body: &Body) -> bool {
+    body.size_hint().exact().is_some_and(|length| length <= SHORT)
+}
+
+fn held(agent: &Agent, ticket: Arc<VerifiedTicket>, body: Body) -> Body {
+    let (body, end) = agent.running().hold(Arc::clone(&ticket), body);
+    if agent.tickets().is_over(&ticket) {
+        end.cancel();
+    }
+    body
 }
 
 /// A body that can be ended from outside.
@@ -165,7 +183,7 @@ mod tests {
         drop(goes_on);
         let refused = world.send(again).await;
         assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, ErrorCode::TicketRevoked));
-        assert!(world.agent.running().0.lock().answers.is_empty(), "what is over is let go");
+        assert!(world.agent.running().0.lock().bodies.is_empty(), "what is over is let go");
     }
 
     #[tokio::test]
