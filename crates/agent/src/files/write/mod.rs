@@ -7,6 +7,8 @@ pub mod names;
 pub mod part;
 pub mod publish;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use proto::api::writing::Conflict;
 use proto::{ApiError, ErrorCode};
