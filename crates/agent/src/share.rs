@@ -165,8 +165,16 @@ impl ShareRoot {
     /// [`FilesError`]: nothing there, leads out, a folder, special, or not readable.
     pub fn open_file(&self, path: &RelPath) -> Result<OpenFile, FilesError> {
         // Merely opening a FIFO wakes who waits at its other end, and some devices act when they are opened.
-        regular(self.stat(path)?.node)?;
+        self.check_file(path)?;
         regular_file(self.open_beneath(path, FILE)?)
+    }
+
+    /// Looks whether a regular file is at a place.
+    ///
+    /// # Errors
+    /// As [`Self::open_file`], but for what its user may not read.
+    pub fn check_file(&self, path: &RelPath) -> Result<(), FilesError> {
+        regular(self.stat(path)?.node)
     }
 
     /// Opens a regular file for reading if that needs no disk; `None` if it does, or if the kernel cannot say.

@@ -6,13 +6,16 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use proto::ticket::{Claims, Issuer, KeyRing, READ_LIFETIME, Resource, SigningKey, Ticket};
 use proto::{ApiError, DeviceId, ErrorCode, Permission, Permissions, PrincipalId, ShareId};
@@ -194,5 +197,27 @@ impl Answer {
     /// A header as text; empty if absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A body that says how long it is, whatever it is.
+pub(crate) struct Announced {
+    pub(crate) body: Body,
+    pub(crate) length: u64,
+}
+
+impl http_body::Body for Announced {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
     }
 }

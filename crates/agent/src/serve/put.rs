@@ -158,3 +158,96 @@ impl Digests {
 fn bad_digest() -> Refusal {
     Refusal::parameter("'Repr-Digest' is written as sha-256=:base64: (RFC 9530).")
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Method, StatusCode};
+    use bytes::Bytes;
+    use proto::ErrorCode;
+    use proto::api::files::Listing;
+    use proto::api::writing::{Outcome, Versions, Written};
+
+    use crate::testing::{Announced, Answer, World};
+
+    async fn put(world: &World, query: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = world.request(Method::PUT, &format!("content?{query}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        world.send(request.body(body.into()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn a_file_is_put_looked_at_changed_and_brought_back() {
+        let world = World::new();
+        let made = put(&world, "path=d/a.txt", &[], "one").await;
+        assert_eq!(made.code(), ErrorCode::NotFound, "no folder is made unasked");
+        let made = put(&world, "path=d/a.txt&parents=true&modified=2001-02-03T04:05:06Z", &[], "one").await;
+        assert_eq!(made.status, StatusCode::CREATED);
+        let etag = made.header("etag").to_owned();
+        let made: Written = made.json();
+        assert_eq!((made.outcome, made.entry.size), (Outcome::Done, 3));
+        // echo -n one | sha256sum
+        let hash = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+        assert_eq!(made.sha256.as_deref(), Some(hash));
+        assert_eq!(made.entry.modified.unwrap().year(), 2001);
+        let seen = world.get("stream?path=d/a.txt").await;
+        assert_eq!((seen.header("etag"), &seen.body[..]), (&*etag, &b"one"[..]));
+        assert_eq!(put(&world, "path=d/a.txt", &[], "x").await.code(), ErrorCode::PreconditionRequired);
+        let none = [("if-none-match", "*")];
+        assert_eq!(put(&world, "path=d/a.txt", &none, "x").await.code(), ErrorCode::Exists);
+        let changed = put(&world, "path=d/a.txt", &[("if-match", &etag)], "two").await;
+        assert_eq!(changed.status, StatusCode::OK);
+        assert!(changed.json::<Written>().undo.is_some());
+        let late = put(&world, "path=d/a.txt", &[("if-match", &etag)], "three").await;
+        assert_eq!((late.status, late.code()), (StatusCode::CONFLICT, ErrorCode::Conflict));
+        let told = serde_json::from_slice::<proto::ApiError>(&late.body).unwrap().conflict.unwrap();
+        assert_eq!(told.changed_by, Some(world.last_but_one()));
+        assert_eq!(world.get(&told.content).await.body, "two");
+        let versions: Versions = world.get("versions?path=d/a.txt").await.json();
+        let id = versions.versions[0].id;
+        assert_eq!(world.get(&format!("versions/content?path=d/a.txt&id={id}")).await.body, "one");
+        let wish = format!(r#"{{"path":"d/a.txt","id":"{id}"}}"#);
+        let back = world.request(Method::POST, "versions/restore").body(Body::from(wish)).unwrap();
+        assert_eq!(world.send(back).await.json::<Written>().outcome, Outcome::Replaced);
+        assert_eq!(world.get("stream?path=d/a.txt").await.body, "one");
+        let versions: Versions = world.get("versions?path=d/a.txt").await.json();
+        assert_eq!(versions.versions.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_whole_changes_nothing() {
+        let world = World::new();
+        world.write("a", b"old");
+        let broken = || {
+            let frames = [Ok(Bytes::from_static(b"new")), Err(std::io::Error::other("gone"))];
+            Body::from_stream(futures_util::stream::iter(frames))
+        };
+        let replace = "path=a&clash=replace";
+        assert_eq!(put(&world, replace, &[], broken()).await.code(), ErrorCode::BadRequest);
+        assert_eq!(put(&world, "path=new", &[], broken()).await.code(), ErrorCode::BadRequest);
+        let wrong = [("repr-digest", "sha-256=:AAAA:")];
+        assert_eq!(put(&world, replace, &wrong, "new").await.code(), ErrorCode::ChecksumMismatch);
+        for digest in ["sha-256=AAAA", "nonsense", "sha-256=:*:"] {
+            let refused = put(&world, replace, &[("repr-digest", digest)], "new").await;
+            assert_eq!(refused.code(), ErrorCode::BadParameter, "{digest}");
+        }
+        // echo -n new | openssl dgst -sha256 -binary | base64
+        let right = [("repr-digest", "sha-256=:EVB6Di9eadXfpApiob17buV+a82FxnybhDGzb/8hxDc=:, other=:AA==:")];
+        assert_eq!(world.get("stream?path=a").await.body, "old");
+        let listing: Listing = world.get("list").await.json();
+        assert_eq!(listing.total, 1, "nothing that is on its way is seen");
+        assert_eq!(std::fs::read_dir(world.path(".lanthorn-store/parts")).unwrap().count(), 0);
+        assert_eq!(put(&world, replace, &right, "new").await.status, StatusCode::OK);
+        assert_eq!(world.get("stream?path=a").await.body, "new");
+    }
+
+    #[tokio::test]
+    async fn what_has_no_room_is_refused_before_it_comes() {
+        let world = World::new();
+        let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let sized = Body::new(Announced { body: endless, length: 1 << 60 });
+        assert_eq!(put(&world, "path=a", &[], sized).await.code(), ErrorCode::NoSpace);
+    }
+}

@@ -38,9 +38,9 @@ async fn list(
     let path: RelPath = query.path.parse()?;
     let found = off_thread(move || {
         let versions = versions::list(&share, &path)?;
-        // The way to a file that is deleted may lead anywhere; what it had is asked for by its path alone.
+        // What a file had that is deleted is asked for by its path alone; what never had anything must be there.
         if versions.is_empty() {
-            entry::look(&share.root, path.clone())?;
+            share.root.check_file(&path)?;
         }
         Ok(Versions { path, versions })
     });

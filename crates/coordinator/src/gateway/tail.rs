@@ -3,8 +3,12 @@
 
 use proto::{Permission, ShareId};
 
-/// Words of the device API that save a copy. Every other word looks.
+/// Words of the device API that save a copy.
 const COPYING: [&str; 2] = ["download", "archive"];
+/// Words that change something, or show what only those see who may change it. Every other word looks.
+const WRITING: [&str; 12] = [
+    "content", "uploads", "unpack", "mkdir", "move", "copy", "rename", "delete", "trash", "restore", "undo", "versions",
+];
 
 /// What a request to a device is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,11 @@ pub(crate) fn parse(tail: &str) -> Option<Target> {
         return None;
     }
     let word = rest.split('/').next()?;
-    let permission = if COPYING.contains(&word) { Permission::Download } else { Permission::Read };
+    let permission = match () {
+        () if COPYING.contains(&word) => Permission::Download,
+        () if WRITING.contains(&word) => Permission::Write,
+        () => Permission::Read,
+    };
     Some(Target::Share(share.parse().ok()?, permission))
 }
 
@@ -48,6 +56,11 @@ mod tests {
             (format!("/shares/{share}/download"), Some(Target::Share(share, Permission::Download))),
             (format!("/shares/{share}/archive"), Some(Target::Share(share, Permission::Download))),
             (format!("/shares/{share}/archive/x"), Some(Target::Share(share, Permission::Download))),
+            (format!("/shares/{share}/content"), Some(Target::Share(share, Permission::Write))),
+            (format!("/shares/{share}/uploads/1-a"), Some(Target::Share(share, Permission::Write))),
+            (format!("/shares/{share}/trash"), Some(Target::Share(share, Permission::Write))),
+            (format!("/shares/{share}/versions/content"), Some(Target::Share(share, Permission::Write))),
+            (format!("/shares/{share}/watch"), Some(Target::Share(share, Permission::Read))),
             (format!("/shares/{share}"), None),
             (format!("/shares/{share}/"), None),
             (format!("/shares/{share}//download"), None),
