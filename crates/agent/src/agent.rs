@@ -134,7 +134,10 @@ impl Agent {
         let root = Arc::new(ShareRoot::open(folder)?);
         let index = Index::start(Arc::clone(&root), id, &self.config.cache_dir, Pace::default());
         // The one before ends outside the lock: its index may have something to save.
-        let before = self.shares.write().insert(id, Arc::new(Share { id, index, store: Store::new(Arc::clone(&root)), root }));
+        let before = self
+            .shares
+            .write()
+            .insert(id, Arc::new(Share { id, index, store: Store::new(Arc::clone(&root)), root }));
         drop(before);
         Ok(())
     }

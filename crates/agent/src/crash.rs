@@ -76,7 +76,11 @@ mod at {
                 assert!(last > 2, "too few steps: is `{test}` the test's name?");
                 return;
             }
-            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "it failed by itself");
+            assert_eq!(
+                std::os::unix::process::ExitStatusExt::signal(&status),
+                Some(9),
+                "it failed by itself"
+            );
         }
     }
 

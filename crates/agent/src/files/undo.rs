@@ -81,7 +81,8 @@ pub fn write_down(
         return Ok(None);
     }
     let token = UndoToken::generate();
-    let at_ms = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+    let at_ms =
+        i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
     let note = serde_json::to_vec(&Note { at_ms, by, steps }).map_err(std::io::Error::from)?;
     spot(share, token)?.create()?.write_all(&note)?;
     Ok(Some(token))

@@ -290,7 +290,7 @@ mod tests {
         let every = |step: i64, count: i64| (0..count).map(|n| now - n * step).collect::<Vec<_>>();
         let count = |times: &[i64]| worth_keeping(times, now).into_iter().filter(|keep| *keep).count();
         assert_eq!(count(&every(60_000, 60)), 60, "of the last hour all");
-        assert_eq!(count(&every(HOUR / 4, 24 * 4)), 5 + 23, "of the last day one for each hour");
+        assert_eq!(count(&every(HOUR / 4, 24 * 4)), 5 + 22, "of the last day one for each hour");
         assert_eq!(count(&every(24 * HOUR, 400)), 31 + 47, "then days, then weeks, and nothing after a year");
         assert_eq!(count(&every(1, 500)), MOST_VERSIONS);
         assert_eq!(worth_keeping(&[], now), Vec::<bool>::new());

@@ -32,9 +32,12 @@ pub fn tag(text: &str) -> Result<Tag, Refusal> {
     if text == "*" {
         return Ok(Tag::Any);
     }
-    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|text| !text.is_empty());
+    let inner =
+        text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|text| !text.is_empty());
     let inner = inner.ok_or_else(|| {
-        Refusal::parameter("'If-Match' takes a strong entity tag in quotes, as 'ETag' gave it, or \"sha256:…\".")
+        Refusal::parameter(
+            "'If-Match' takes a strong entity tag in quotes, as 'ETag' gave it, or \"sha256:…\".",
+        )
     })?;
     Ok(match inner.strip_prefix(SHA256) {
         Some(hash) => Tag::Sha256(hash.to_ascii_lowercase()),

@@ -9,8 +9,8 @@ use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 
 use super::error::Refusal;
-use crate::files::write::{WriteError, off_thread};
 use crate::files::write::part::PartFile;
+use crate::files::write::{WriteError, off_thread};
 
 /// Frames that wait to be written, of some 16 KiB to 512 KiB each.
 const WAITING: usize = 16;
@@ -109,5 +109,9 @@ fn silent() -> Refusal {
 
 fn broken_off() -> Refusal {
     let message = "The connection broke off before everything had come.";
-    Refusal(ApiError::new(ErrorCode::BadRequest, message, "Send it again; an upload goes on where it stopped."))
+    Refusal(ApiError::new(
+        ErrorCode::BadRequest,
+        message,
+        "Send it again; an upload goes on where it stopped.",
+    ))
 }

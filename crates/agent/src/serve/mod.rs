@@ -8,9 +8,9 @@ pub mod ended;
 pub mod error;
 pub mod etag;
 pub mod files;
+pub mod incoming;
 #[cfg(test)]
 mod matrix;
-pub mod incoming;
 pub mod media;
 pub mod params;
 pub mod put;

@@ -21,9 +21,9 @@ use super::etag::expectation;
 use super::incoming::{Summed, Sums, receive};
 use super::params::Params;
 use crate::agent::{Agent, Share};
-use crate::files::write::{WriteError, off_thread};
 use crate::files::write::part::{PartFile, Sealed};
 use crate::files::write::publish::{self, Expect, Published, hex};
+use crate::files::write::{WriteError, off_thread};
 use crate::files::{FilesError, entry, undo};
 use crate::share::Node;
 
@@ -58,7 +58,8 @@ async fn put(
     let body = request.into_body();
     let length = body.size_hint().exact();
     let part = {
-        let (share, path, expect, parents) = (Arc::clone(&share), path.clone(), expect.clone(), query.parents);
+        let (share, path, expect, parents) =
+            (Arc::clone(&share), path.clone(), expect.clone(), query.parents);
         off_thread(move || begin(&share, &path, &expect, parents, length)).await?
     };
     let (part, sums) = receive(body, part, wanted.sums(length), length).await?;
@@ -130,7 +131,8 @@ impl Digests {
         for value in headers.get_all("repr-digest") {
             for item in value.to_str().unwrap_or_default().split(',') {
                 let Some((name, sum)) = item.trim().split_once('=') else { return Err(bad_digest()) };
-                let sum = sum.strip_prefix(':').and_then(|sum| sum.strip_suffix(':')).ok_or_else(bad_digest)?;
+                let sum =
+                    sum.strip_prefix(':').and_then(|sum| sum.strip_suffix(':')).ok_or_else(bad_digest)?;
                 let sum = STANDARD.decode(sum).map_err(|_| bad_digest())?;
                 match name {
                     "sha-256" => wanted.sha256 = Some(sum),

@@ -350,10 +350,8 @@ pub fn sync_file(file: &File) -> Result<(), WriteError> {
 /// # Errors
 /// The disk's.
 pub fn set_modified(file: impl AsFd, mtime_ns: i64) -> Result<(), WriteError> {
-    let time = Timespec {
-        tv_sec: mtime_ns.div_euclid(1_000_000_000),
-        tv_nsec: mtime_ns.rem_euclid(1_000_000_000),
-    };
+    let time =
+        Timespec { tv_sec: mtime_ns.div_euclid(1_000_000_000), tv_nsec: mtime_ns.rem_euclid(1_000_000_000) };
     Ok(fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?)
 }
 

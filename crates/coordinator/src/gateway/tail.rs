@@ -7,7 +7,8 @@ use proto::{Permission, ShareId};
 const COPYING: [&str; 2] = ["download", "archive"];
 /// Words that change something, or show what only those see who may change it. Every other word looks.
 const WRITING: [&str; 12] = [
-    "content", "uploads", "unpack", "mkdir", "move", "copy", "rename", "delete", "trash", "restore", "undo", "versions",
+    "content", "uploads", "unpack", "mkdir", "move", "copy", "rename", "delete", "trash", "restore", "undo",
+    "versions",
 ];
 
 /// What a request to a device is about.

@@ -144,9 +144,11 @@ fn plain(error: &WriteError) -> ApiError {
             "This machine's user may not write here.",
             "Change the folder's permissions on that machine.",
         ),
-        WriteError::NoSpace => {
-            (Code::NoSpace, "There is no room for this on the disk.", "Free some space on that machine, then go on.")
-        }
+        WriteError::NoSpace => (
+            Code::NoSpace,
+            "There is no room for this on the disk.",
+            "Free some space on that machine, then go on.",
+        ),
         WriteError::TooLarge => {
             (Code::TooLarge, "This is more than was announced, or than the disk takes.", "Begin again.")
         }

@@ -64,7 +64,8 @@ impl PartFile {
         let mut part = Self::create(store, Some(from.stat.size))?;
         part.written = copy_content(&from.file, &part.content.file)?;
         let after = Stat::of_handle(&from.file)?;
-        if (after.size, after.mtime_ns) != (from.stat.size, from.stat.mtime_ns) || part.written != after.size {
+        if (after.size, after.mtime_ns) != (from.stat.size, from.stat.mtime_ns) || part.written != after.size
+        {
             return Err(FilesError::Changed.into());
         }
         set_modified(&part.content.file, after.mtime_ns)?;

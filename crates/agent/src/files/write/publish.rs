@@ -113,7 +113,12 @@ pub fn place(
 }
 
 /// Nothing is there. `None` if something came meanwhile.
-fn fill(content: &Content, path: &RelPath, spot: &Spot, expect: &Expect) -> Result<Option<Published>, WriteError> {
+fn fill(
+    content: &Content,
+    path: &RelPath,
+    spot: &Spot,
+    expect: &Expect,
+) -> Result<Option<Published>, WriteError> {
     if matches!(expect, Expect::Match(_)) {
         return Err(WriteError::Conflict(Box::new(gone(path))));
     }
@@ -174,7 +179,11 @@ fn replace(
         Err(error) => {
             keeping.abandon(&content.spot)?;
             // It was deleted just now.
-            return if matches!(error, WriteError::Files(FilesError::NotFound)) { Ok(None) } else { Err(error) };
+            return if matches!(error, WriteError::Files(FilesError::NotFound)) {
+                Ok(None)
+            } else {
+                Err(error)
+            };
         }
     };
     let same = (replaced.ino, replaced.size, replaced.mtime_ns) == (there.ino, there.size, there.mtime_ns);
@@ -281,5 +290,8 @@ fn gone(path: &RelPath) -> Conflict {
 
 fn content_address(path: &RelPath) -> String {
     let path = path.to_string();
-    format!("stream?path={}", percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC))
+    format!(
+        "stream?path={}",
+        percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC)
+    )
 }

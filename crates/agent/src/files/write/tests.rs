@@ -139,7 +139,11 @@ fn a_file_that_takes_anothers_place_has_its_rights() {
     std::fs::write(&place, "old").unwrap();
     std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o4750)).unwrap();
     put(&share, "run.sh", b"new", &Expect::Clash(Clash::Replace)).unwrap();
-    assert_eq!(std::fs::metadata(&place).unwrap().mode() & 0o7777, 0o750, "but none that are more than its own");
+    assert_eq!(
+        std::fs::metadata(&place).unwrap().mode() & 0o7777,
+        0o750,
+        "but none that are more than its own"
+    );
 }
 
 #[test]
@@ -179,7 +183,10 @@ fn what_another_program_wrote_in_between_is_not_replaced_unseen() {
     part.write(b"mine").unwrap();
     let sealed = part.seal(None).unwrap();
     crash::steps_of(
-        || answer = Some(publish::publish(&share, sealed.content(), &path("a"), &expect, PrincipalId::generate())),
+        || {
+            answer =
+                Some(publish::publish(&share, sealed.content(), &path("a"), &expect, PrincipalId::generate()))
+        },
         move |step| {
             // Another editor saves, once, after the version was looked at.
             if step == "exchange" && !beside.exists() && std::fs::read(&place).unwrap() == b"one" {
@@ -202,10 +209,8 @@ fn bytes_are_durable_before_they_are_seen_and_names_before_it_is_answered() {
     share.store.rooms().unwrap();
     let new = crash::steps_of(|| drop(put(&share, "a", b"1", &Expect::Absent).unwrap()), |_| {});
     assert_eq!(new, ["create", "reserve", "write", "sync file", "move", "sync folder", "unlink"]);
-    let again = crash::steps_of(
-        || drop(put(&share, "a", b"2", &Expect::Clash(Clash::Replace)).unwrap()),
-        |_| {},
-    );
+    let again =
+        crash::steps_of(|| drop(put(&share, "a", b"2", &Expect::Clash(Clash::Replace)).unwrap()), |_| {});
     let tail = ["create", "sync file", "move", "exchange", "sync folder", "sync folder", "unlink"];
     assert_eq!(again, [&["create", "reserve", "write", "sync file", "mkdir"][..], &tail].concat());
 }
