@@ -4,6 +4,10 @@ import { en as editingEn } from './text/editing.en';
 import { fr as editingFr } from './text/editing.fr';
 import { en } from './text/en';
 import { fr } from './text/fr';
+import { en as joiningEn } from './text/joining.en';
+import { fr as joiningFr } from './text/joining.fr';
+import { en as managingEn } from './text/managing.en';
+import { fr as managingFr } from './text/managing.fr';
 
 const sources = import.meta.glob<string>(['./**/*.svelte'], {
   query: '?raw',
@@ -28,5 +32,7 @@ describe('languages', () => {
     const shared = keys(fr).filter((key) => !key.startsWith('failure.codes.'));
     expect(shared.sort()).toEqual(keys(en).sort());
     expect(keys(editingFr).sort()).toEqual(keys(editingEn).sort());
+    expect(keys(joiningFr).sort()).toEqual(keys(joiningEn).sort());
+    expect(keys(managingFr).sort()).toEqual(keys(managingEn).sort());
   });
 });

@@ -5,6 +5,7 @@ export type Route =
   | { page: 'folder'; device: string; share: string; path: string }
   | { page: 'edit'; device: string; share: string; path: string }
   | { page: 'merge' }
+  | { page: 'trash'; device: string; share: string }
   | { page: 'devices' }
   | { page: 'people' }
   | { page: 'activity' }
@@ -44,6 +45,7 @@ export function parseRoute(pathname: string): Route {
   const path = names.join('/');
   if (first === 'files' && device && share) return { page: 'folder', device, share, path };
   if (first === 'edit' && device && share && path) return { page: 'edit', device, share, path };
+  if (first === 'trash' && device && share && names.length === 0) return { page: 'trash', device, share };
   if (parts.length > 1) return { page: 'missing' };
   return SIMPLE.get(first) ?? { page: 'missing' };
 }
@@ -77,6 +79,10 @@ function hrefUnder(page: string, { device, share, path }: FolderPlace): string {
   const names = path === '' ? [] : path.split('/');
   return [page, ...[device, share, ...names].map(encodeURIComponent)].join('/');
 }
+
+/** What was deleted in a share. */
+export const trashHref = ({ device, share }: Omit<FolderPlace, 'path'>) =>
+  ['/trash', encodeURIComponent(device), encodeURIComponent(share)].join('/');
 
 /** A file shown in its folder: its name is the query `view`. */
 export function fileHref({ device, share, path }: FolderPlace): string {

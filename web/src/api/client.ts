@@ -1,6 +1,6 @@
 // One way to ask the machine for something: JSON in, JSON out, every failure an ApiFailure.
 // Knows nothing of pages; whoever cares that a session ended listens with onSignedOut.
-import type { ApiError, Conflict } from './types';
+import type { ApiError, Conflict, LocalCode } from './types';
 
 /** Why a request was refused or did not arrive, with what to do next. */
 export class ApiFailure extends Error {
@@ -25,12 +25,19 @@ export class ApiFailure extends Error {
 
   /** A request that never reached the machine, or whose answer broke off. */
   static unreachable(): ApiFailure {
-    return new ApiFailure({ code: UNREACHABLE, message: '', hint: '', request_id: '' }, 0);
+    return ApiFailure.local(UNREACHABLE);
+  }
+
+  /** A failure on this side, of which the machine knows nothing. */
+  static local(code: LocalCode): ApiFailure {
+    return new ApiFailure({ code, message: '', hint: '', request_id: '' }, 0);
   }
 }
 
 /** The code of a request that never reached the machine. Its words are the page's own: see text/. */
 export const UNREACHABLE = 'UNREACHABLE';
+/** The code of a file of the visitor's that cannot be read any more. */
+export const FILE_GONE = 'FILE_GONE';
 
 type Query = Record<string, string | number | boolean | undefined | null>;
 
@@ -45,6 +52,9 @@ export interface Ask {
   signal?: AbortSignal;
   cache?: RequestCache;
 }
+
+/** Says that the machine knows nobody any more, for requests that do not go through here. */
+export const tellSignedOut = (failure: ApiFailure) => signedOut(failure);
 
 let signedOut: (failure: ApiFailure) => void = () => undefined;
 

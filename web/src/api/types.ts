@@ -95,5 +95,9 @@ export type AuditCheck = Schemas['AuditCheck'];
 /** The body of every error answer. */
 export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode };
 export type Conflict = Schemas['Conflict'];
-/** The program's own codes, and two of the page's: no answer at all, and an answer that is not ours. */
-export type ErrorCode = Schemas['ErrorCode'] | 'CONFLICT' | 'EXISTS' | 'UNREACHABLE' | `HTTP_${number}`;
+/** The program's own codes, those of the page, and an answer that is not ours. */
+export type ErrorCode = Schemas['ErrorCode'] | LocalCode | `HTTP_${number}`;
+/** No answer at all; a file of the visitor's that cannot be read any more. */
+export type LocalCode = 'UNREACHABLE' | 'FILE_GONE';
+
+export type * from './writing-shapes';

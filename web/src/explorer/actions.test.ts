@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../api/types';
-import { downloadHref, pageHref, type Chosen } from './actions';
+import { downloadHref, pageHref } from './actions';
+import type { Chosen } from '../state/entries';
 
 function chosen(path: string, type: Entry['type'] = 'file', share = 's'): Chosen {
   const name = path.slice(path.lastIndexOf('/') + 1);

@@ -8,22 +8,17 @@ import LinkIcon from '@lucide/svelte/icons/link-2';
 import Package from '@lucide/svelte/icons/package';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Clock from '@lucide/svelte/icons/rotate-ccw-clock';
-import { archiveUrl, downloadUrl, folderArchiveUrl, type Place } from '../api/files';
-import type { ArchiveFormat, Entry } from '../api/types';
+import { archiveUrl, downloadUrl, folderArchiveUrl } from '../api/files';
+import type { ArchiveFormat } from '../api/types';
 import { copyText } from '../lib/clipboard';
 import { isEditable } from '../preview/viewer';
 import { editHref, folderHref, lastName, parentPath } from '../routes';
+import type { Chosen } from '../state/entries';
 import { mayWrite } from '../state/rights';
 import { toasts } from '../state/toasts.svelte';
 import { versions } from '../state/versions.svelte';
 import type { Words } from '../text/en';
 import { SEPARATOR, type MenuLine } from '../ui/menu';
-
-/** An entry, and which share it is in. */
-export interface Chosen {
-  place: Place;
-  entry: Entry;
-}
 
 /** Longer addresses are refused on the way. */
 const LONGEST_ADDRESS = 60_000;

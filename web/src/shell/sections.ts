@@ -24,7 +24,12 @@ export interface Section {
 export const TABS = 2;
 
 const SECTIONS: Section[] = [
-  { href: MACHINES, label: ({ nav }) => nav.files, icon: Folders, pages: ['machines', 'folder', 'edit'] },
+  {
+    href: MACHINES,
+    label: ({ nav }) => nav.files,
+    icon: Folders,
+    pages: ['machines', 'folder', 'edit', 'trash'],
+  },
   { href: DEVICES, label: ({ nav }) => nav.devices, icon: Devices, pages: ['devices'] },
   { href: MERGE, label: ({ nav }) => nav.merge, icon: Merge, pages: ['merge'], waits: true },
   { href: PEOPLE, label: ({ nav }) => nav.people, icon: People, pages: ['people'], owner: true },

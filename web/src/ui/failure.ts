@@ -1,5 +1,5 @@
 // A failure in words for people: what the machine said, or ours where it could not say anything.
-import { ApiFailure, UNREACHABLE } from '../api/client';
+import { ApiFailure, FILE_GONE, UNREACHABLE } from '../api/client';
 import type { Words } from '../text/en';
 
 export interface FailureWords {
@@ -15,6 +15,7 @@ export function describeFailure(failure: unknown, words: Words): FailureWords {
   if (failure.code === UNREACHABLE) {
     return { message: text.unreachable, hint: text.unreachableHint, request: '' };
   }
+  if (failure.code === FILE_GONE) return { message: text.fileGone, hint: text.fileGoneHint, request: '' };
   const [message, hint] = text.codes[failure.code] ?? [failure.message, failure.hint];
   return {
     message: message || text.unknown(failure.code),

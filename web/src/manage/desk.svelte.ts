@@ -1,0 +1,322 @@
+// Changes files and says so: carries acts out, asks where something has to be chosen, offers to undo. Its windows are in
+// Host.svelte. One for the whole page; loaded when it is first needed.
+import { ApiFailure } from '../api/client';
+import type { Place } from '../api/files';
+import type { Acted, ActItem, Clash, Trashed } from '../api/types';
+import * as api from '../api/acts';
+import { formatCount } from '../lib/format';
+import { joinPath, lastName, parentPath, type FolderPlace } from '../routes';
+import { catalog } from '../state/catalog.svelte';
+import { changes } from '../state/changes';
+import type { Way } from '../state/manage.svelte';
+import type { Chosen } from '../state/entries';
+import { toasts } from '../state/toasts.svelte';
+import { managingWords } from '../text/managing.svelte';
+import { t, text } from '../text/text.svelte';
+import { sentenceOf } from '../ui/failure';
+import { groupsOf, isIdle, samePlace, stepsInto, type Group } from './plan';
+import { pushUndo, takeUndo } from './undo';
+
+/** A window that is open. */
+export type Window =
+  | { kind: 'name'; title: string; label: string; name: string; save: (name: string) => Promise<unknown> }
+  | { kind: 'names'; place: Place; chosen: Chosen[] }
+  | { kind: 'delete'; chosen: Chosen[]; run: () => Promise<unknown> }
+  | { kind: 'clash'; name: string; others: number; folder: boolean; answer: (answer: Answer | null) => void }
+  | { kind: 'problems'; problems: Problem[] };
+
+export interface Answer {
+  clash: Exclude<Clash, 'ask'>;
+  forAll: boolean;
+}
+
+export interface Problem {
+  path: string;
+  failure: ApiFailure;
+}
+
+/** Something done in one share, in as many requests as it takes. */
+interface Deed {
+  place: Place;
+  tokens: string[];
+  /** Items that are where they shall be. */
+  done: ActItem[];
+  problems: Problem[];
+}
+
+const newDeed = (place: Place): Deed => ({ place, tokens: [], done: [], problems: [] });
+
+export class Desk {
+  window = $state.raw<Window | null>(null);
+
+  close = () => {
+    const { window } = this;
+    this.window = null;
+    if (window?.kind === 'clash') window.answer(null);
+  };
+
+  /** Closes this window, unless another has taken its place. */
+  closeIf(window: Window | null): void {
+    if (this.window === window) this.close();
+  }
+
+  rename(chosen: Chosen[]): void {
+    const [first] = chosen;
+    if (!first) return;
+    if (chosen.length > 1) this.window = { kind: 'names', place: first.place, chosen };
+    else this.window = this.#nameWindow(first);
+  }
+
+  #nameWindow({ place, entry }: Chosen): Window {
+    const words = managingWords().manage;
+    return {
+      kind: 'name',
+      title: words.renameTitle(entry.name),
+      label: words.newName,
+      name: entry.name,
+      save: async (name) => {
+        const to = joinPath(parentPath(entry.path), name);
+        if (to === entry.path) return;
+        const deed = newDeed(place);
+        this.#take(deed, await api.moveItems(place, [{ from: entry.path, to }], 'ask'));
+        // A name that is taken or cannot be is said in the window, where another can be typed.
+        throwFirst(deed);
+        this.#finish([deed], managingWords().manage.renamed(lastName(to)));
+      },
+    };
+  }
+
+  newFolder(folder: FolderPlace): void {
+    const words = managingWords().manage;
+    this.window = {
+      kind: 'name',
+      title: words.newFolder,
+      label: words.folderName,
+      name: '',
+      save: async (name) => {
+        const deed = newDeed({ device: folder.device, share: folder.share });
+        this.#take(deed, await api.makeFolder(deed.place, joinPath(folder.path, name)));
+        throwFirst(deed);
+        this.#finish([deed], managingWords().manage.made(name));
+      },
+    };
+  }
+
+  /** Names changed alike. */
+  async renameAll(
+    place: Place,
+    chosen: Chosen[],
+    rule: Parameters<typeof api.renameItems>[2],
+  ): Promise<void> {
+    const deed = newDeed(place);
+    this.#take(deed, await api.renameItems(place, pathsOf(chosen), rule, false));
+    this.#finish([deed], managingWords().manage.renamedSome(deed.done.length, shown(deed.done.length)));
+  }
+
+  remove(chosen: Chosen[]): void {
+    if (chosen.length === 0) return;
+    const run = () => this.#remove(chosen);
+    if (chosen.some(({ entry }) => entry.type === 'folder')) this.window = { kind: 'delete', chosen, run };
+    else void this.#quietly(run);
+  }
+
+  async #remove(chosen: Chosen[]): Promise<void> {
+    const deeds = await this.#each(groupsOf(chosen), ({ place, chosen: some }) =>
+      api.deleteItems(place, pathsOf(some)),
+    );
+    const count = deeds.reduce((sum, { done }) => sum + done.length, 0);
+    const [one] = chosen;
+    const words = managingWords().manage;
+    this.#finish(
+      deeds,
+      one && chosen.length === 1 ? words.deleted(one.entry.name) : words.deletedSome(count, shown(count)),
+    );
+  }
+
+  /** Moves or copies into a folder, of the same share or another. */
+  put(chosen: Chosen[], folder: FolderPlace, way: Way): void {
+    void this.#quietly(() => this.#put(chosen, folder, way));
+  }
+
+  async #put(chosen: Chosen[], folder: FolderPlace, way: Way): Promise<void> {
+    // A copy beside the original is meant; moving something to where it is does nothing.
+    const going = way === 'move' ? chosen.filter((one) => !isIdle(one, folder)) : chosen;
+    const deeds: Deed[] = [];
+    for (const group of groupsOf(going)) {
+      deeds.push(
+        samePlace(group.place, folder)
+          ? await this.#within(group, folder, way)
+          : await this.#across(group, folder, way),
+      );
+    }
+    const count = deeds.reduce((sum, { done }) => sum + done.length, 0);
+    const target = lastName(folder.path) || (catalog.share(folder.share)?.name ?? '');
+    const said = way === 'move' ? managingWords().manage.moved : managingWords().manage.copied;
+    this.#finish(deeds, said(count, shown(count), target));
+    changes.tell(
+      folder,
+      deeds.flatMap(({ done }) => done.map(({ to }) => to ?? '')),
+    );
+  }
+
+  async #within({ place, chosen }: Group, folder: FolderPlace, way: Way): Promise<Deed> {
+    const act = way === 'move' ? api.moveItems : api.copyItems;
+    const beside = way === 'copy' && chosen.every(({ entry }) => parentPath(entry.path) === folder.path);
+    const run = (some: Chosen[], clash: Clash) => act(place, stepsInto(some, folder.path), clash);
+    return this.#asking(place, chosen, beside ? 'rename' : 'ask', labelOf, run);
+  }
+
+  async #across({ place, chosen }: Group, folder: FolderPlace, way: Way): Promise<Deed> {
+    const to = { device: folder.device, share: folder.share };
+    const run = (some: Chosen[], clash: Clash) =>
+      api.copyAcross({
+        from: place,
+        paths: pathsOf(some),
+        to,
+        folder: folder.path,
+        clash,
+        move: way === 'move',
+      });
+    return this.#asking(place, chosen, 'ask', labelOf, run);
+  }
+
+  /** Brings things back out of the trash; says how many came. */
+  async restore(place: Place, some: Trashed[]): Promise<number> {
+    const label = ({ path, type }: Trashed) => ({ name: lastName(path), folder: type === 'folder' });
+    const run = (items: Trashed[], clash: Clash) =>
+      api.restoreItems(
+        place,
+        items.map(({ id }) => id),
+        clash,
+      );
+    const deed = await this.#asking(place, some, 'ask', label, run);
+    const [one] = some;
+    const { restored, restoredSome } = managingWords().trash;
+    const count = deed.done.length;
+    this.#finish(
+      [deed],
+      count === 1 && one ? restored(lastName(one.path)) : restoredSome(count, shown(count)),
+    );
+    return count;
+  }
+
+  /** Carries something out; where names are taken again, as the visitor chooses. */
+  async #asking<T>(
+    place: Place,
+    items: T[],
+    clash: Clash,
+    label: (item: T) => { name: string; folder: boolean },
+    run: (items: T[], clash: Clash) => Promise<Acted>,
+  ): Promise<Deed> {
+    const deed = newDeed(place);
+    const taken = this.#take(deed, await run(items, clash), clash === 'ask');
+    const left = items.filter((_, at) => taken.has(at));
+    while (left.length > 0) {
+      const { name, folder } = label(left[0] as T);
+      const answer = await this.#clashWindow(name, left.length - 1, folder);
+      if (!answer) break;
+      const some = left.splice(0, answer.forAll ? left.length : 1);
+      if (answer.clash !== 'skip') this.#take(deed, await run(some, answer.clash));
+    }
+    return deed;
+  }
+
+  #clashWindow(name: string, others: number, folder: boolean): Promise<Answer | null> {
+    return new Promise((done) => {
+      const answer = (given: Answer | null) => {
+        if (this.window?.kind === 'clash') this.window = null;
+        done(given);
+      };
+      this.window = { kind: 'clash', name, others, folder, answer };
+    });
+  }
+
+  async #each(groups: Group[], run: (group: Group) => Promise<Acted>): Promise<Deed[]> {
+    const deeds: Deed[] = [];
+    for (const group of groups) {
+      const deed = newDeed(group.place);
+      this.#take(deed, await run(group));
+      deeds.push(deed);
+    }
+    return deeds;
+  }
+
+  /** Notes what an answer says; hands back which items have a taken name, where that is asked about. */
+  #take(deed: Deed, acted: Acted, asks = false): Set<number> {
+    const taken = new Set<number>();
+    if (acted.undo) deed.tokens.push(acted.undo);
+    for (const [at, item] of acted.items.entries()) {
+      if (asks && item.error?.code === 'EXISTS') taken.add(at);
+      else if (item.error) deed.problems.push({ path: item.from, failure: failureIn(item.error) });
+      else if (item.outcome !== 'skipped') deed.done.push(item);
+    }
+    return taken;
+  }
+
+  /** Says what was done, with the way back; and what was not. */
+  #finish(deeds: Deed[], what: string): void {
+    const problems = deeds.flatMap((deed) => deed.problems);
+    for (const { place, done } of deeds)
+      changes.tell(
+        place,
+        done.map(({ to }) => to ?? ''),
+      );
+    if (deeds.some(({ done }) => done.length > 0)) this.#say(deeds, what);
+    if (problems.length > 0) this.window = { kind: 'problems', problems };
+  }
+
+  #say(deeds: Deed[], what: string): void {
+    const undoable = deeds.filter(({ tokens }) => tokens.length > 0);
+    for (const { place, tokens } of undoable) pushUndo({ place, tokens, what });
+    const [last] = undoable.slice(-1);
+    const token = last?.tokens[0];
+    const undo = {
+      label: managingWords().manage.undo,
+      run: () => void this.#quietly(() => this.#undoAll(undoable)),
+    };
+    toasts.show(what, token ? { action: undo } : {});
+  }
+
+  async #undoAll(deeds: Deed[]): Promise<void> {
+    for (const { tokens } of deeds.toReversed()) await this.#undo(tokens[0]);
+  }
+
+  undo(): void {
+    void this.#quietly(() => this.#undo());
+  }
+
+  async #undo(token?: string): Promise<void> {
+    const act = takeUndo(token);
+    if (!act) return toasts.show(managingWords().manage.nothingToUndo);
+    const deed = newDeed(act.place);
+    for (const one of act.tokens.toReversed()) this.#take(deed, await api.undoAct(act.place, one));
+    changes.tell(
+      act.place,
+      deed.done.map(({ to }) => to ?? ''),
+    );
+    if (deed.problems.length > 0) this.window = { kind: 'problems', problems: deed.problems };
+    else toasts.show(managingWords().manage.undone(act.what));
+  }
+
+  /** What goes wrong as a whole is said where nothing else can say it. */
+  async #quietly(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      toasts.show(sentenceOf(error, t()), { tone: 'danger' });
+    }
+  }
+}
+
+const labelOf = ({ entry }: Chosen) => ({ name: entry.name, folder: entry.type === 'folder' });
+const pathsOf = (chosen: readonly Chosen[]) => chosen.map(({ entry }) => entry.path);
+const shown = (count: number) => formatCount(count, text.language);
+
+export const failureIn = (error: NonNullable<ActItem['error']>) =>
+  new ApiFailure(error as ConstructorParameters<typeof ApiFailure>[0], 0);
+
+/** Throws what was wrong with the only item. */
+function throwFirst({ problems }: Deed): void {
+  const [problem] = problems;
+  if (problem) throw problem.failure;
+}

@@ -1,0 +1,26 @@
+import { beforeEach, expect, it } from 'vitest';
+import { pushUndo, takeUndo } from './undo';
+
+const act = (token: string) => ({ place: { device: 'd', share: 's' }, tokens: [token], what: token });
+beforeEach(() => sessionStorage.clear());
+
+it('gives back the last one, each once', () => {
+  pushUndo(act('a'));
+  pushUndo(act('b'));
+  expect(takeUndo()?.what).toBe('b');
+  expect(takeUndo()?.what).toBe('a');
+  expect(takeUndo()).toBeUndefined();
+});
+
+it('gives back one by its token', () => {
+  pushUndo(act('a'));
+  pushUndo(act('b'));
+  expect(takeUndo('a')?.what).toBe('a');
+  expect(takeUndo('a')).toBeUndefined();
+  expect(takeUndo()?.what).toBe('b');
+});
+
+it('survives what is not its own', () => {
+  sessionStorage.setItem('lanthorn.undo', 'broken');
+  expect(takeUndo()).toBeUndefined();
+});

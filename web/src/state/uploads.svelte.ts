@@ -1,0 +1,48 @@
+// The way to the uploads for the rest of the page: small, since all of the page has it. The uploads themselves are
+// loaded when something is dropped, pasted or picked for the first time, or was under way before a reload.
+import type { FolderPlace } from '../routes';
+import type { Dropped } from '../upload/capture';
+import type { Gathered } from '../upload/gather';
+import type { Queue } from '../upload/queue.svelte';
+
+/** Set while something may have been under way: see upload/keep.ts, which is not loaded to know it. */
+const FLAG = 'lanthorn.uploads';
+
+class Uploads {
+  queue = $state.raw<Queue | null>(null);
+  #loading: Promise<Queue> | undefined;
+  #restored = false;
+
+  load(): Promise<Queue> {
+    return (this.#loading ??= import('../upload/queue.svelte').then(
+      ({ Queue }) => (this.queue = new Queue()),
+    ));
+  }
+
+  /** What was dropped on a folder, or pasted into it. */
+  async drop(folder: FolderPlace, target: string, dropped: Dropped): Promise<void> {
+    const { gatherDropped } = await import('../upload/gather');
+    await this.#add(folder, target, await gatherDropped(dropped));
+  }
+
+  /** Asks the visitor for files, a folder or a photo, and takes them in. */
+  async pick(folder: FolderPlace, target: string, what: 'files' | 'folder' | 'camera'): Promise<void> {
+    const { pick } = await import('../upload/pick');
+    const gathered = await pick(what);
+    if (gathered) await this.#add(folder, target, gathered);
+  }
+
+  /** Once after signing in: takes up what a reload interrupted, and goes on where nobody was signed in any more. */
+  restore(): void {
+    this.queue?.nudge();
+    if (this.#restored || localStorage.getItem(FLAG) === null) return;
+    this.#restored = true;
+    void this.load().then((queue) => queue.restore());
+  }
+
+  async #add(folder: FolderPlace, target: string, gathered: Gathered): Promise<void> {
+    await (await this.load()).add(folder, target, gathered);
+  }
+}
+
+export const uploads = new Uploads();
