@@ -27,9 +27,12 @@ async function append(page: Page, line: string, typed: string): Promise<void> {
   await page.keyboard.type(typed);
 }
 
+const saved = (page: Page) =>
+  expect(page.getByRole('main').getByText('Saved', { exact: true }).first()).toBeVisible();
+
 async function save(page: Page): Promise<void> {
   await page.keyboard.press('Control+s');
-  await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+  await saved(page);
 }
 
 /** Somebody else at another browser. */
@@ -110,7 +113,7 @@ test('encodings and line endings stay as they are', async ({ machine, page }) =>
   await page.keyboard.press('Control+s');
   await expect(dialog(page, 'Some characters do not fit')).toContainText('ş');
   await button(page, 'Save as UTF-8').click();
-  await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+  await saved(page);
   expect(bytes('old.txt')).toEqual(Buffer.from('café € ş\r\nnaïve\r\n'));
 });
 
@@ -180,7 +183,7 @@ test('overwriting shows what goes, and keeps it', async ({ machine, page }) => {
   const shown = dialog(page, 'Replace the other version?');
   await expect(shown).toContainText('theirs');
   await shown.getByRole('button', { name: 'Overwrite' }).click();
-  await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+  await saved(page);
   expect(read(machine)).toContain('Alfama mine');
   await button(page, 'Versions').click();
   await expect(dialog(page, 'Versions of notes.md').getByRole('listitem')).not.toHaveCount(0);
@@ -210,7 +213,7 @@ test('what another program does on the disk is told within a second', async ({ m
   await append(page, 'written', ' and again');
   await page.keyboard.press('Control+s');
   await button(page, 'Save it here again').click();
-  await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+  await saved(page);
   expect(readFileSync(file, 'utf8')).toBe('written again and again\n');
 });
 
@@ -277,7 +280,7 @@ test('closing with changes asks, and walking away keeps them', async ({ machine,
 test('the merge desk has what waits, with a mark in the navigation', async ({ machine, page }) => {
   await edit(machine, page);
   await append(page, 'Alfama', ' mine');
-  machine.put('notes.md', NOTES.replace('Belém', 'Belém, theirs'));
+  machine.put('notes.md', NOTES.replace('The tram', 'The tram, theirs'));
   await expect(page.getByText('changed elsewhere while you were editing')).toBeVisible();
   const nav = page.getByRole('navigation', { name: 'Sections' });
   await nav.getByRole('link', { name: 'Files' }).click();
@@ -288,16 +291,17 @@ test('the merge desk has what waits, with a mark in the navigation', async ({ ma
   await expect(page.getByText('Nothing left to choose · 2 joined')).toBeVisible();
   await button(page, 'Save the result').click();
   await expect(text(page)).toBeFocused();
-  expect(read(machine)).toBe(NOTES.replace('Alfama', 'Alfama mine').replace('Belém', 'Belém, theirs'));
+  expect(read(machine)).toBe(NOTES.replace('Alfama', 'Alfama mine').replace('The tram', 'The tram, theirs'));
   await expect(nav.getByRole('link', { name: /Two versions/ })).toHaveCount(0);
 
-  await append(page, 'The tram', ' mine');
+  await append(page, 'Belém', ' mine');
   machine.put('notes.md', 'something else\n');
   await expect(page.getByText('changed elsewhere while you were editing')).toBeVisible();
-  await page.goto(`${machine.url}/merge`);
+  await nav.getByRole('link', { name: 'Files' }).click();
+  await nav.getByRole('link', { name: /Two versions/ }).click();
   await item.getByRole('button', { name: 'Keep mine as a copy' }).click();
   await expect(page.getByText('Every change is in its place')).toBeVisible();
-  expect(read(machine, 'notes (mine).md')).toContain('The tram mine');
+  expect(read(machine, 'notes (mine).md')).toContain('Belém mine');
   expect(read(machine)).toBe('something else\n');
 });
 

@@ -9,18 +9,30 @@ interface Lines {
   endings: LineEnding[];
 }
 
-/** The text, whose lines end with `\n`, with the endings that its lines had in `raw`; a new line ends like its neighbour above. */
+/**
+ * The text, whose lines end with `\n`, with the endings that its lines had in `raw`. A line that was changed keeps its
+ * own; one that is new ends like its neighbour above.
+ */
 export function keepEndings(text: string, raw: string, usual: LineEnding): string {
   const before = split(raw);
   const after = text.split('\n');
-  const endings = new Array<LineEnding | undefined>(after.length - 1);
-  for (const { at, to, length } of commonLines(before.lines, after)) {
+  const endings = new Array<LineEnding | undefined>(after.length);
+  let from = { at: 0, to: 0 };
+  const end = { at: before.lines.length, to: after.length, length: 0 };
+  for (const { at, to, length } of [...commonLines(before.lines, after), end]) {
+    const changed = Math.min(at - from.at, to - from.to);
+    for (let i = 0; i < changed; i += 1) endings[from.to + i] = before.endings[from.at + i];
     for (let i = 0; i < length; i += 1) endings[to + i] = before.endings[at + i];
+    from = { at: at + length, to: to + length };
   }
+  return join(after, endings, usual);
+}
+
+function join(lines: string[], endings: (LineEnding | undefined)[], usual: LineEnding): string {
   let last = usual;
   let whole = '';
-  for (const [i, line] of after.entries()) {
-    if (i === after.length - 1) return whole + line;
+  for (const [i, line] of lines.entries()) {
+    if (i === lines.length - 1) return whole + line;
     last = endings[i] ?? last;
     whole += line + last;
   }

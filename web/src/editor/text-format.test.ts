@@ -72,11 +72,12 @@ describe('what is written', () => {
     }
   });
 
-  it('keeps the ending of every line that stays, and gives a new line its neighbour’s', () => {
+  it('keeps the ending of every line, changed or not, and gives a new one its neighbour’s', () => {
     const { text, format, raw } = read(bytes('one\r\ntwo\nthree\r\nfour\r'));
     expect(withEndings(text, format, raw)).toBe('one\r\ntwo\nthree\r\nfour\r');
+    expect(withEndings(text.replace('two', '2'), format, raw)).toBe('one\r\n2\nthree\r\nfour\r');
     const edited = text.replace('two\n', 'two\nnew\n').replace('three', '3');
-    expect(withEndings(edited, format, raw)).toBe('one\r\ntwo\nnew\n3\nfour\r');
+    expect(withEndings(edited, format, raw)).toBe('one\r\ntwo\nnew\r\n3\r\nfour\r');
   });
 
   it('tells which characters the encoding does not have', () => {

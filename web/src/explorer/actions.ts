@@ -131,7 +131,7 @@ function openLines({ place, entry }: Chosen, { words, elsewhere, open, goTo }: M
 }
 
 function versionLines({ place, entry }: Chosen, { words }: MenuOptions): MenuLine[] {
-  if (entry.type !== 'file') return [];
+  if (entry.type !== 'file' || !mayWrite(place)) return [];
   return [{ label: words.actions.versions, icon: Clock, run: () => versions.show(place, entry.path) }];
 }
 

@@ -8,11 +8,16 @@ class Socket {
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: (() => void) | null = null;
   closed = false;
+  sent: string[] = [];
 
   constructor(readonly after: number | undefined) {}
 
   say(event: object): void {
     this.onmessage?.({ data: JSON.stringify(event) });
+  }
+
+  send(data: string): void {
+    this.sent.push(data);
   }
 
   close(): void {
@@ -104,6 +109,55 @@ describe('while the socket is open', () => {
     hidden = false;
     document.dispatchEvent(new Event('visibilitychange'));
     expect(types()).toEqual(['look', 'look']);
+  });
+});
+
+describe('files that are watched', () => {
+  const file = (path: string) => ({ device: 'd', share: 's', path, editing: true });
+  const watched = () =>
+    latest().sent.map((sent) => (JSON.parse(sent) as { watch: { path: string }[] }).watch);
+  const paths = () => watched().map((list) => list.map(({ path }) => path));
+  const changed = {
+    type: 'file_changed',
+    device: 'd',
+    share: 's',
+    path: 'a',
+    seen: { entry: null, others: 1 },
+  };
+
+  it('are named to the socket, each time all of them', async () => {
+    await connected();
+    const stop = events.watch(file('a'));
+    events.watch(file('b'));
+    stop();
+    expect(paths()).toEqual([['a'], ['a', 'b'], ['b']]);
+  });
+
+  it('are named to the next socket as well', async () => {
+    events.watch(file('a'));
+    await connected();
+    expect(paths()).toEqual([['a']]);
+    latest().onclose?.();
+    await vi.advanceTimersByTimeAsync(500);
+    latest().onopen?.();
+    expect(sockets).toHaveLength(2);
+    expect(paths()).toEqual([['a']]);
+  });
+
+  it('are not asked for where there are none', async () => {
+    await connected();
+    expect(latest().sent).toEqual([]);
+  });
+
+  it('are told of out of count, and also to a page that nobody sees', async () => {
+    const socket = await connected();
+    hidden = true;
+    socket.say(changed);
+    expect(heard.at(-1)).toEqual(changed);
+    socket.say({ seq: 1, type: 'catalog_changed' });
+    hidden = false;
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(types()).toEqual(['look', 'file_changed', 'look']);
   });
 });
 
