@@ -324,6 +324,28 @@ test('a former version is looked at, restored, and that is undone', async ({ mac
   expect(read(machine)).toContain('Alfama changed');
 });
 
+test('a new text file is named, written and saved', async ({ machine, page }) => {
+  await page.goto(await machine.address(page));
+  await button(page, 'Add').click();
+  await page.getByRole('menuitem', { name: 'New text file…' }).click();
+  await expect(page.getByLabel('Name of the file')).toBeFocused();
+  await page.keyboard.type('notes');
+  await page.keyboard.press('End');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.type('md');
+  await page.keyboard.press('Enter');
+  await expect(dialog(page, 'New text file').getByRole('alert')).toBeVisible();
+  expect(read(machine)).toBe(NOTES);
+  await page.getByLabel('Name of the file').fill('list.txt');
+  await page.keyboard.press('Enter');
+  await expect(text(page, 'list.txt')).toBeFocused();
+  await page.keyboard.type('first');
+  await save(page);
+  expect(read(machine, 'list.txt')).toBe('first');
+});
+
 test('what cannot be edited is said, and can be downloaded', async ({ machine, page }) => {
   machine.put('large.txt', 'x'.repeat(5 * 1024 * 1024 + 1));
   machine.put('data.txt', new Uint8Array([0x61, 0, 0x62]));

@@ -75,9 +75,6 @@ export async function readVersion(place: Place, path: string, id: string): Promi
 export const restoreVersion = (place: Place, path: string, { id }: Version) =>
   requestJson<Written>(resource(place, 'versions/restore'), { method: 'POST', body: { path, id } });
 
-export const undoAct = (place: Place, token: string) =>
-  requestJson<unknown>(resource(place, 'undo'), { method: 'POST', body: { token } });
-
 async function bytesOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await response.arrayBuffer());

@@ -1,6 +1,7 @@
 // A file of a share as the session of its editor wants it: the disk behind the machine's doors, the drafts of this browser.
 import { getVersions, putContent, readContent, readVersion } from '../api/contents';
 import type { Place } from '../api/files';
+import { changes } from '../state/changes';
 import type { Disk, DraftKeeper } from './edit-session.svelte';
 import { myDrafts } from './draft-store';
 
@@ -10,7 +11,11 @@ export const MAX_EDIT_BYTES = 5 * 1024 * 1024;
 export function diskOf(place: Place, path: string): Disk {
   return {
     read: () => readContent(place, path, MAX_EDIT_BYTES),
-    write: async (bytes, condition) => (await putContent(place, path, bytes, condition)).version,
+    write: async (bytes, condition) => {
+      const { version } = await putContent(place, path, bytes, condition);
+      changes.tell(place, []);
+      return version;
+    },
     former: async (version) => {
       const { versions } = await getVersions(place, path);
       const found = versions.find((one) => one.version === version);

@@ -4,12 +4,14 @@ import { ApiFailure } from '../api/client';
 import type { Place } from '../api/files';
 import type { Acted, ActItem, Clash, Trashed } from '../api/types';
 import * as api from '../api/acts';
+import { putContent } from '../api/contents';
 import { formatCount } from '../lib/format';
-import { joinPath, lastName, parentPath, type FolderPlace } from '../routes';
+import { editHref, joinPath, lastName, parentPath, type FolderPlace } from '../routes';
 import { catalog } from '../state/catalog.svelte';
 import { changes } from '../state/changes';
 import type { Way } from '../state/manage.svelte';
 import type { Chosen } from '../state/entries';
+import { router } from '../state/router.svelte';
 import { toasts } from '../state/toasts.svelte';
 import { managingWords } from '../text/managing.svelte';
 import { t, text } from '../text/text.svelte';
@@ -100,6 +102,28 @@ export class Desk {
         this.#finish([deed], managingWords().manage.made(name));
       },
     };
+  }
+
+  /** An empty text file, opened to be written. */
+  newText(folder: FolderPlace): void {
+    const words = managingWords().manage;
+    this.window = {
+      kind: 'name',
+      title: words.newText,
+      label: words.textName,
+      name: words.textSuggested,
+      save: async (name) => {
+        const { path } = await putContent(folder, joinPath(folder.path, name), new Uint8Array(), 'absent');
+        changes.tell(folder, [path]);
+        router.go(editHref({ ...folder, path }));
+      },
+    };
+  }
+
+  /** What another part of the page did to a file: says so, with the way back. */
+  did({ device, share }: Place, path: string, token: string, what: string): void {
+    const done: ActItem[] = [{ from: path, to: path, outcome: 'replaced' }];
+    this.#finish([{ ...newDeed({ device, share }), tokens: [token], done }], what);
   }
 
   /** Names changed alike. */

@@ -34,6 +34,9 @@ class Manage {
   rename = (chosen: Chosen[]) => this.#ask((desk) => desk.rename(chosen));
   remove = (chosen: Chosen[]) => this.#ask((desk) => desk.remove(chosen));
   newFolder = (folder: FolderPlace) => this.#ask((desk) => desk.newFolder(folder));
+  newText = (folder: FolderPlace) => this.#ask((desk) => desk.newText(folder));
+  did = (place: Place, path: string, token: string, what: string) =>
+    this.#ask((desk) => desk.did(place, path, token, what));
   put = (chosen: Chosen[], folder: FolderPlace, way: Way) =>
     this.#ask((desk) => desk.put(chosen, folder, way));
   undo = () => this.#ask((desk) => desk.undo());

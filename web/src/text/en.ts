@@ -124,7 +124,6 @@ export const en = {
     downloadFolder: 'Download this folder',
     edit: 'Edit',
     versions: 'Versions',
-    newTextFile: 'New text file',
     copyLink: 'Copy link',
     copyPath: 'Copy path',
     showInFolder: 'Show in its folder',
@@ -712,6 +711,7 @@ export const en = {
     folder: 'Upload a folder…',
     camera: 'Take a photo or film…',
     newFolder: 'New folder…',
+    newText: 'New text file…',
     emptyText: 'Drop files anywhere on this page, or choose them.',
   },
   manage: {

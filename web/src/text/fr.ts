@@ -122,7 +122,6 @@ export const fr: Words = {
     downloadFolder: 'Télécharger ce dossier',
     edit: 'Modifier',
     versions: 'Versions',
-    newTextFile: 'Nouveau fichier texte',
     copyLink: 'Copier le lien',
     copyPath: 'Copier le chemin',
     showInFolder: 'Montrer dans son dossier',
@@ -736,6 +735,7 @@ export const fr: Words = {
     folder: 'Envoyer un dossier…',
     camera: 'Prendre une photo ou un film…',
     newFolder: 'Nouveau dossier…',
+    newText: 'Nouveau fichier texte…',
     emptyText: 'Déposez des fichiers n’importe où sur cette page, ou choisissez-les.',
   },
   manage: {
