@@ -12,6 +12,7 @@ use crate::files::FilesError;
 use crate::files::index::{Index, Pace};
 use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
+use crate::files::watch::Watched;
 use crate::files::write::store::Store;
 use crate::serve::ended::Ended;
 use crate::serve::running::Running;
@@ -42,6 +43,17 @@ pub struct Share {
     pub index: Index,
     /// What is not in its place: coming, replaced, deleted.
     pub store: Store,
+    /// Who is told of changes.
+    pub watched: Watched,
+}
+
+impl Share {
+    /// A share of this folder.
+    #[must_use]
+    pub fn new(id: ShareId, root: Arc<ShareRoot>, index: Index) -> Self {
+        let store = Store::new(Arc::clone(&root));
+        Self { id, root, index, store, watched: Watched::default() }
+    }
 }
 
 /// The data plane of this device.
@@ -134,10 +146,7 @@ impl Agent {
         let root = Arc::new(ShareRoot::open(folder)?);
         let index = Index::start(Arc::clone(&root), id, &self.config.cache_dir, Pace::default());
         // The one before ends outside the lock: its index may have something to save.
-        let before = self
-            .shares
-            .write()
-            .insert(id, Arc::new(Share { id, index, store: Store::new(Arc::clone(&root)), root }));
+        let before = self.shares.write().insert(id, Arc::new(Share::new(id, root, index)));
         drop(before);
         Ok(())
     }

@@ -39,6 +39,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agent/v1/shares/{share}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * A file's content: the whole of it, in one request. It is in its place when the answer comes, and durable.
+         *     `Repr-Digest` (RFC 9530; `sha-256` or `blake3`) is checked before.
+         */
+        put: operations["put_agent_v1_shares_share_content"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/v1/shares/{share}/download": {
         parameters: {
             query?: never;
@@ -173,6 +193,77 @@ export interface paths {
          *     another `start` and the same `viewer`.
          */
         get: operations["get_agent_v1_shares_share_transcode"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The contents that a file had before, newest first. */
+        get: operations["get_agent_v1_shares_share_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/versions/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A former content, as `stream` gives the present one. */
+        get: operations["get_agent_v1_shares_share_versions_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/versions/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a former content the present one. The present one becomes a version. */
+        post: operations["post_agent_v1_shares_share_versions_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is at a place: a line at once, and another whenever that changes (content, name, or how many others have it
+         *     open). The same is told again every 30 seconds.
+         */
+        get: operations["get_agent_v1_shares_share_watch"];
         put?: never;
         post?: never;
         delete?: never;
@@ -498,7 +589,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The event socket: offer the subprotocols `stream-v1` and `auth.<token>`. Closed with 1008 for a wrong token or when
+         * The event socket: offer the subprotocols `stream-v1` and `auth.<token>`. A text message on it is a `WatchList`: from
+         *     then on what is at those places is told as `FileChanged`, beside the numbered events. Closed with 1008 for a wrong token or when
          *     the session ends, 1013 when the listener is too slow, 1001 when the machine stops.
          */
         get: operations["get_api_v1_events_ws"];
@@ -1425,6 +1517,20 @@ export interface components {
             /** @description To be offered as the subprotocol `auth.<token>` beside `stream-v1`. */
             ws_token: string;
         };
+        /**
+         * @description What is at a watched place, as the event socket tells it: without a number, for it is told to this socket alone, and
+         *     told anew when the socket opens again.
+         */
+        FileChanged: {
+            /** @description The device. */
+            device: components["schemas"]["DeviceId"];
+            /** @description The place. */
+            path: string;
+            /** @description What is there. */
+            seen: components["schemas"]["Seen"];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+        };
         /** @description One folder of this machine, with the folders in it that its user can read. */
         FolderChoice: {
             /**
@@ -1803,6 +1909,11 @@ export interface components {
              */
             last_seen: string | null;
         };
+        /**
+         * @description What became of one item.
+         * @enum {string}
+         */
+        Outcome: "done" | "replaced" | "renamed" | "skipped" | "failed";
         /** @description A device as it is kept. `/api/v1/devices`. */
         PairedDevice: {
             /** @description The device. */
@@ -1934,6 +2045,13 @@ export interface components {
             /** @description What to call it. */
             name: string;
         };
+        /** @description The body of `versions/restore`: a former content becomes the present one, which is kept in turn. */
+        RestoreVersion: {
+            /** @description The version. */
+            id: components["schemas"]["VersionId"];
+            /** @description The file, in text form. */
+            path: string;
+        };
         /** @description A room: people who are given rights together. */
         Room: {
             /** @description The room. */
@@ -2043,6 +2161,16 @@ export interface components {
             total: number;
             /** @description True if more matched than are listed. */
             truncated: boolean;
+        };
+        /** @description One line of the answer of `watch`: what is at the place now. Told at once, and again whenever it changes. */
+        Seen: {
+            changed_by?: components["schemas"]["PrincipalId"] | null;
+            entry: components["schemas"]["Entry"] | null;
+            /**
+             * Format: int32
+             * @description How many others watch the same place with `editing`.
+             */
+            others: number;
         };
         /** @description One signed-in browser. */
         Session: {
@@ -2264,10 +2392,45 @@ export interface components {
             /** @description The addresses at which this machine answers privately. */
             private_urls: string[];
         };
+        /** @description What undoes an act. Whoever has it still needs the right to write. */
+        UndoToken: string;
         /** @description A browser uses an invite. */
         UseInvite: {
             /** @description The invite's string. */
             invite: string;
+        };
+        /** @description A content that a file had. */
+        Version: {
+            /** @description By this it is viewed and restored. */
+            id: components["schemas"]["VersionId"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            modified: string | null;
+            /**
+             * Format: date-time
+             * @description When something else took its place.
+             */
+            replaced_at: string;
+            /** @description Who put something else in its place. */
+            replaced_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: int64
+             * @description Its bytes.
+             */
+            size: number;
+            /** @description What the file's `version` was then. */
+            version: string;
+        };
+        /** @description A content that a file had. */
+        VersionId: string;
+        /** @description The answer of `versions`, newest first. */
+        Versions: {
+            /** @description The file. */
+            path: string;
+            /** @description The contents that are kept. */
+            versions: components["schemas"]["Version"][];
         };
         /** @description Whether a machine is shown to others. */
         Visibility: {
@@ -2307,6 +2470,30 @@ export interface components {
             permission: components["schemas"]["Permission"];
             /** @description The share. */
             share: components["schemas"]["ShareId"];
+        };
+        /** @description A place that is watched. */
+        Watch: {
+            /** @description The device. */
+            device: components["schemas"]["DeviceId"];
+            /** @description True if it is open for editing. */
+            editing?: boolean;
+            /** @description The file or folder, in text form. */
+            path: string;
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+        };
+        /** @description What a page wants to be told of on its event socket, instead of what it wanted before: sent as a text message. */
+        WatchList: {
+            /** @description The places, at most [`MAX_WATCHES`]. */
+            watch: components["schemas"]["Watch"][];
+        };
+        /** @description The answer to a file that came. */
+        Written: components["schemas"]["Entry"] & {
+            /** @description What became of it. */
+            outcome: components["schemas"]["Outcome"];
+            /** @description SHA-256 of the content, as 64 hexadecimal digits, where it was computed. */
+            sha256?: string | null;
+            undo?: components["schemas"]["UndoToken"] | null;
         };
     };
     responses: never;
@@ -2404,6 +2591,72 @@ export interface operations {
                 };
                 content: {
                     "application/zip": number[];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    put_agent_v1_shares_share_content: {
+        parameters: {
+            query?: {
+                /** @description Where the file shall be, in text form. */
+                path?: string;
+                /** @description What is done when the name is taken and no condition says otherwise. */
+                clash?: "ask" | "rename" | "replace" | "skip";
+                /** @description When its content last changed (RFC 3339); now if absent. */
+                modified?: string;
+                /** @description Make the folders it is in. */
+                parents?: boolean;
+            };
+            header?: {
+                /** @description the version to replace, or "sha256:…" of its content */
+                "If-Match"?: string | null;
+                /** @description `*`: only where nothing is */
+                "If-None-Match"?: string | null;
+                /** @description what the content must hash to */
+                "Repr-Digest"?: string | null;
+            };
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
                 };
             };
             "4XX": {
@@ -2810,6 +3063,169 @@ export interface operations {
                 };
                 content: {
                     "video/mp4": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_shares_share_versions: {
+        parameters: {
+            query?: {
+                /** @description The path, in text form; empty for the share's root. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_shares_share_versions_content: {
+        parameters: {
+            query?: {
+                /** @description The file, in text form. */
+                path?: string;
+                /** @description The version's id. */
+                id?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": number[];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_versions_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreVersion"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_shares_share_watch: {
+        parameters: {
+            query?: {
+                /** @description The file or folder, in text form. */
+                path?: string;
+                /** @description True if the caller has it open for editing, and counts as such for others. */
+                editing?: boolean;
+                /** @description True for one line only: what is there now. */
+                once?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Seen"];
                 };
             };
             "4XX": {
@@ -3807,7 +4223,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The socket; each message on it is an `Event` */
+            /** @description The socket; each message on it is an `Event` or a `FileChanged` */
             101: {
                 headers: {
                     [name: string]: unknown;

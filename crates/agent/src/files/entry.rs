@@ -51,6 +51,18 @@ const fn entry_type(node: Node) -> EntryType {
     }
 }
 
+/// Refuses what can be neither read nor listed.
+///
+/// # Errors
+/// [`FilesError::Outside`] and [`FilesError::Special`].
+pub const fn openable(node: Node) -> Result<(), FilesError> {
+    match node {
+        Node::File | Node::Folder => Ok(()),
+        Node::Link => Err(FilesError::Outside),
+        Node::Special => Err(FilesError::Special),
+    }
+}
+
 /// When the content last changed, in whole milliseconds as times are on the wire.
 #[must_use]
 pub fn modified(stat: &Stat) -> Option<OffsetDateTime> {

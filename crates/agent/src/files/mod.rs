@@ -19,6 +19,7 @@ pub mod tool;
 pub mod transcode;
 pub mod undo;
 pub mod versions;
+pub mod watch;
 pub mod write;
 
 use proto::{ApiError, ErrorCode};

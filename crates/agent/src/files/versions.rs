@@ -179,7 +179,8 @@ impl Kept {
 
 /// Newest first.
 fn kept(share: &Share, path: &RelPath) -> Result<Vec<Kept>, WriteError> {
-    let folder = match share.store.rooms()?.versions.open_folder(path) {
+    let Some(rooms) = share.store.made()? else { return Ok(Vec::new()) };
+    let folder = match rooms.versions.open_folder(path) {
         Ok(folder) => folder,
         Err(FilesError::NotFound | FilesError::NotFolder) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
@@ -215,7 +216,8 @@ fn look(folder: &Arc<std::os::fd::OwnedFd>, id: VersionId) -> Option<Kept> {
 /// # Errors
 /// [`FilesError::NotFound`], or the disk's.
 pub fn open(share: &Share, path: &RelPath, id: VersionId) -> Result<OpenFile, WriteError> {
-    let folder = share.store.rooms()?.versions.open_folder(path)?.into_folder();
+    let rooms = share.store.made()?.ok_or(FilesError::NotFound)?;
+    let folder = rooms.versions.open_folder(path)?.into_folder();
     let kept = look(&folder, id).ok_or(FilesError::NotFound)?;
     Ok(kept.spot.open()?)
 }

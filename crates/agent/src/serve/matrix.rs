@@ -86,7 +86,7 @@ impl Route {
     async fn call(&self, world: &World, share: ShareId, ticket: Option<&Ticket>, path: &str) -> Answer {
         let id = VersionId::generate();
         let path_text = utf8_percent_encode(path, NON_ALPHANUMERIC);
-        let query = format!("path={path_text}&q=x&viewer=v&id={id}&clash=replace");
+        let query = format!("path={path_text}&q=x&viewer=v&id={id}&clash=replace&once=true");
         let json = json!({"path": path, "paths": [path], "items": [{"from": path, "to": path}], "id": id});
         self.call_raw(world, share, ticket, &query, &json.to_string()).await
     }
@@ -222,7 +222,7 @@ async fn no_route_takes_what_is_no_path() {
             ("path=%ed%a0%80", &[ErrorCode::BadPath, ErrorCode::BadParameter]),
             ("path=%252e%252e%252fx", &[ErrorCode::NotFound]),
         ] {
-            let query = format!("{query}&q=x&viewer=v");
+            let query = format!("{query}&q=x&viewer=v&once=true");
             if route.body == Takes::Json {
                 continue;
             }

@@ -19,5 +19,6 @@ pub mod running;
 pub mod search;
 pub mod ticket_check;
 pub mod versions;
+pub mod watch;
 
 pub use router::{openapi, router};

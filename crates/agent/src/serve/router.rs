@@ -34,6 +34,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::search::routes())
         .merge(super::put::routes())
         .merge(super::versions::routes())
+        .merge(super::watch::routes())
 }
 
 /// What this device is.

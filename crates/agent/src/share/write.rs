@@ -73,6 +73,19 @@ impl ShareRoot {
         Spot::own(home, name).own_root(self.beneath)
     }
 
+    /// True if a folder of Lanthorn's own is in the share's root.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn has_own(&self, name: &str) -> Result<bool, FilesError> {
+        let home = Arc::new(self.open_folder(&RelPath::root())?.dir);
+        match Spot::own(home, name).stat() {
+            Ok(_) => Ok(true),
+            Err(FilesError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A folder beneath this one as a root of its own; made if missing. For the inside of [`Self::own_root`].
     ///
     /// # Errors

@@ -13,7 +13,7 @@ const PIECE_COST: usize = 64;
 
 /// Why there are no more lines.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LinesError {
+pub(crate) enum LinesError {
     #[error("a line is too long")]
     LongLine,
     #[error("the answer is too long")]
@@ -23,7 +23,7 @@ pub(super) enum LinesError {
 }
 
 /// A body that is read line by line, as fast as the lines are taken.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     body: Body,
     rest: BytesMut,
     /// How much of `rest` is whole lines.
@@ -37,9 +37,14 @@ impl Lines {
         Self { body, rest: BytesMut::new(), whole: 0, left: most }
     }
 
+    /// A body whose lines are told as things happen: there is no end to them, and none may be long.
+    pub(crate) fn endless(body: Body) -> Self {
+        Self::new(body, usize::MAX)
+    }
+
     /// The next whole lines, at least one; `None` at the end. A last line without an end is none. When this is given up
     /// half way, nothing is lost.
-    pub(super) async fn next(&mut self) -> Result<Option<VecDeque<Bytes>>, LinesError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<VecDeque<Bytes>>, LinesError> {
         loop {
             if self.whole > 0 {
                 return Ok(Some(self.take_lines()));

@@ -16,8 +16,9 @@ use futures_util::future::BoxFuture;
 use http::Response;
 use proto::ApiError;
 
+pub(crate) use lines::Lines;
 pub(crate) use place::Place;
-pub(crate) use reading::read_listing;
+pub(crate) use reading::{read_error, read_listing};
 
 /// The way to a share: authorises, takes the request there with its own ticket, and brings the answer.
 pub(crate) trait Ask: Send + Sync + 'static {

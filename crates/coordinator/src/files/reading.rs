@@ -32,7 +32,7 @@ pub(super) fn nonsense() -> ApiError {
 }
 
 /// The answer's body if it is good; else the error that the device gave.
-pub(super) async fn read_error(answer: Response<Body>) -> Result<Body, ApiError> {
+pub(crate) async fn read_error(answer: Response<Body>) -> Result<Body, ApiError> {
     let status = answer.status();
     if status == StatusCode::OK {
         return Ok(answer.into_body());

@@ -15,12 +15,14 @@ use proto::{ApiError, ErrorCode};
 use super::caller::Anybody;
 use super::error::Refusal;
 use super::json::QueryOf;
+use super::trail::Trail;
+use super::watching::Watching;
 use crate::access::Caller;
 use crate::coordinator::Coordinator;
 use crate::events::{EventsError, Listener, TOKEN_SECONDS};
 
-/// The longest message taken: listeners have nothing to say.
-const MAX_MESSAGE_BYTES: usize = 1024;
+/// The longest message taken: a list of places to watch, with the longest paths in their ordinary form.
+const MAX_MESSAGE_BYTES: usize = 160 << 10;
 /// How long a socket may take to take a message.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// How long a socket may take to take the last word.
@@ -58,15 +60,17 @@ pub(crate) async fn token(
     Ok(Json(EventsToken { ws_token: token.expose().clone(), expires_in: TOKEN_SECONDS }))
 }
 
-/// The event socket: offer the subprotocols `stream-v1` and `auth.<token>`. Closed with 1008 for a wrong token or when
+/// The event socket: offer the subprotocols `stream-v1` and `auth.<token>`. A text message on it is a `WatchList`: from
+/// then on what is at those places is told as `FileChanged`, beside the numbered events. Closed with 1008 for a wrong token or when
 /// the session ends, 1013 when the listener is too slow, 1001 when the machine stops.
 #[utoipa::path(get, path = "/api/v1/events/ws", tag = "events", params(EventsQuery),
-    responses((status = 101, description = "The socket; each message on it is an `Event`", body = Event), (status = 400, body = ApiError),
+    responses((status = 101, description = "The socket; each message on it is an `Event` or a `FileChanged`", body = Event), (status = 400, body = ApiError),
         (status = 403, body = ApiError)))]
 pub(crate) async fn socket(
     State(coordinator): State<Coordinator>,
     Anybody(connection): Anybody,
     QueryOf(query): QueryOf<EventsQuery>,
+    trail: Trail,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
@@ -81,7 +85,7 @@ pub(crate) async fn socket(
         let caller = offered.token.and_then(|token| coordinator.rooms().events.redeem(&token));
         // A token is worth nothing on a connection of another kind than the one it was given on.
         match caller.filter(|caller| caller.privacy == connection.privacy()) {
-            Some(caller) => serve(&coordinator, &caller, query.after, socket).await,
+            Some(caller) => serve(&coordinator, &caller, trail, query.after, socket).await,
             None => close(socket, close_code::POLICY, "the token is wrong, used or too old").await,
         }
     }))
@@ -115,10 +119,16 @@ enum End {
     Gone,
     Over,
     Slow,
-    Talkative,
+    Nonsense,
 }
 
-async fn serve(coordinator: &Coordinator, caller: &Caller, after: Option<u64>, mut socket: WebSocket) {
+async fn serve(
+    coordinator: &Coordinator,
+    caller: &Caller,
+    trail: Trail,
+    after: Option<u64>,
+    mut socket: WebSocket,
+) {
     let rooms = coordinator.rooms();
     rooms.begin_view(caller.principal);
     let mut listener = match rooms.events.listen(caller, after) {
@@ -132,21 +142,24 @@ async fn serve(coordinator: &Coordinator, caller: &Caller, after: Option<u64>, m
     let ended = listener.ended();
     let end = tokio::select! {
         () = ended.cancelled() => End::Over,
-        end = converse(coordinator, caller, &mut listener, &mut socket) => end,
+        end = converse(coordinator, caller, trail, &mut listener, &mut socket) => end,
     };
     match end {
         End::Gone => {}
         End::Over if rooms.events.is_closing() => close(socket, close_code::AWAY, "the machine stops").await,
         End::Over => close(socket, close_code::POLICY, "the session has ended").await,
         End::Slow => close(socket, close_code::AGAIN, "the listener is too slow").await,
-        End::Talkative => close(socket, close_code::UNSUPPORTED, "listeners have nothing to say").await,
+        End::Nonsense => {
+            close(socket, close_code::UNSUPPORTED, "a message is a list of at most 32 places to watch").await;
+        }
     }
 }
 
-/// Tells what happens until the listener is gone, too slow, or speaks.
+/// Tells what happens until the listener is gone, too slow, or says what makes no sense.
 async fn converse(
     coordinator: &Coordinator,
     caller: &Caller,
+    trail: Trail,
     listener: &mut Listener,
     socket: &mut WebSocket,
 ) -> End {
@@ -154,6 +167,7 @@ async fn converse(
     let mut pings = tokio::time::interval(PING_PERIOD);
     pings.reset();
     let mut answered = true;
+    let mut watching = Watching::new(coordinator.clone(), *caller, trail);
     loop {
         tokio::select! {
             events = listener.hear(|what| rooms.may_hear(caller.principal, what)) => {
@@ -167,9 +181,16 @@ async fn converse(
             }
             message = socket.recv() => match message {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => answered = true,
-                Some(Ok(Message::Text(_) | Message::Binary(_))) => return End::Talkative,
+                Some(Ok(Message::Text(list))) if watching.set(&list) => answered = true,
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => return End::Nonsense,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             },
+            change = watching.next() => {
+                let Ok(text) = serde_json::to_string(&change) else { continue };
+                if let Some(end) = send(socket, Message::Text(text.into())).await {
+                    return end;
+                }
+            }
             _ = pings.tick() => {
                 if !std::mem::take(&mut answered) {
                     return End::Gone;

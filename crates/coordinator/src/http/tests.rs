@@ -21,6 +21,7 @@ use axum::extract::Request;
 use axum::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use peer::DeviceKey;
@@ -131,6 +132,12 @@ async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinato
         if request.uri().query() == Some("path=endless") {
             let pieces = std::iter::repeat(Ok::<_, std::convert::Infallible>("piece"));
             return Body::from_stream(futures_util::stream::iter(pieces)).into_response();
+        }
+        if request.uri().path().ends_with("/watch") {
+            let others = u8::from(request.uri().query().unwrap_or_default().contains("editing=true"));
+            let line = json!({"entry": null, "others": others}).to_string() + "\n";
+            let told = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(line)]);
+            return Body::from_stream(told.chain(futures_util::stream::pending())).into_response();
         }
         axum::Json(
             json!({"uri": request.uri().to_string(), "bearer": bearer, "cookie": cookie, "connection": here}),

@@ -7,17 +7,21 @@ use anyhow::Result;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use proto::ErrorCode;
+use proto::api::writing::{FileChanged, WatchList};
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 
-/// What the description says of itself.
+/// What the description says of itself, and the shapes that go over the event socket.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Lanthorn",
-    description = "Browse, search, stream and download the files of your machines.",
-    license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
-))]
+#[openapi(
+    info(
+        title = "Lanthorn",
+        description = "Browse, search, stream and download the files of your machines.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(FileChanged, WatchList))
+)]
 struct Description;
 
 /// The whole API: the coordinator's and, below `/agent/v1`, the device's.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use super::files::{Entry, EntryType};
-use crate::{ApiError, PrincipalId, RelPath, TrashId, UndoToken, UploadId, VersionId};
+use crate::{ApiError, DeviceId, PrincipalId, RelPath, ShareId, TrashId, UndoToken, UploadId, VersionId};
 
 /// The most items one act takes.
 pub const MAX_ITEMS: usize = 10_000;
@@ -388,4 +388,47 @@ pub struct WatchQuery {
     pub path: String,
     /// True if the caller has it open for editing, and counts as such for others.
     pub editing: bool,
+    /// True for one line only: what is there now.
+    pub once: bool,
+}
+
+/// What a page wants to be told of on its event socket, instead of what it wanted before: sent as a text message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchList {
+    /// The places, at most [`MAX_WATCHES`].
+    pub watch: Vec<Watch>,
+}
+
+/// The most places that one event socket watches.
+pub const MAX_WATCHES: usize = 32;
+
+/// A place that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub struct Watch {
+    /// The device.
+    pub device: DeviceId,
+    /// The share.
+    pub share: ShareId,
+    /// The file or folder, in text form.
+    #[schema(value_type = String)]
+    pub path: RelPath,
+    /// True if it is open for editing.
+    #[serde(default)]
+    pub editing: bool,
+}
+
+/// What is at a watched place, as the event socket tells it: without a number, for it is told to this socket alone, and
+/// told anew when the socket opens again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename = "file_changed")]
+pub struct FileChanged {
+    /// The device.
+    pub device: DeviceId,
+    /// The share.
+    pub share: ShareId,
+    /// The place.
+    #[schema(value_type = String)]
+    pub path: RelPath,
+    /// What is there.
+    pub seen: Seen,
 }

@@ -104,7 +104,10 @@ pub fn place(
             Some(stat) => meet(share, content, path, spot, &stat, expect, by),
         };
         match tried {
-            Ok(Some(published)) => return Ok(published),
+            Ok(Some(published)) => {
+                share.watched.touch();
+                return Ok(published);
+            }
             Ok(None) => {}
             Err(error) => return Err(error),
         }

@@ -60,6 +60,18 @@ impl Store {
         Ok(self.rooms.get_or_init(|| rooms))
     }
 
+    /// The rooms, if anything was ever written here: who only looks makes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::rooms`].
+    pub fn made(&self) -> Result<Option<&Rooms>, WriteError> {
+        match self.rooms.get() {
+            Some(rooms) => Ok(Some(rooms)),
+            None if self.share.has_own("store")? => self.rooms().map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Waits until no other of our own writers is at work on this path, and keeps them away until dropped.
     #[must_use]
     pub fn hold(&self, path: &RelPath) -> Held<'_> {

@@ -13,7 +13,6 @@ use super::publish::{self, Expect, Published, Tag};
 use crate::agent::Share;
 use crate::crash;
 use crate::files::index::{Index, Pace};
-use crate::files::write::store::Store;
 use crate::files::{entry, versions};
 use crate::share::ShareRoot;
 
@@ -23,7 +22,7 @@ fn share(folder: &Path) -> Share {
     let root = Arc::new(ShareRoot::open(folder).unwrap());
     let pace = Pace { watch: false, ..Pace::default() };
     let index = Index::start(Arc::clone(&root), id, &folder.join(".lanthorn-index"), pace);
-    Share { id, index, store: Store::new(Arc::clone(&root)), root }
+    Share::new(id, root, index)
 }
 
 fn path(text: &str) -> RelPath {

@@ -56,6 +56,18 @@ impl Ear {
         }
     }
 
+    /// The next message about a watched place.
+    async fn told(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.0.next().await.unwrap().unwrap() {
+                let told: Value = serde_json::from_str(&text).unwrap();
+                if told["type"] == "file_changed" {
+                    return told;
+                }
+            }
+        }
+    }
+
     /// The code with which it was closed, whatever is told before.
     async fn closed(&mut self) -> u16 {
         loop {
@@ -65,10 +77,17 @@ impl Ear {
         }
     }
 
-    /// Waits until all that was sent before has been dealt with.
-    async fn settle(&mut self) {
+    /// Waits until all that was sent before has been dealt with. What was told until then.
+    async fn settle(&mut self) -> Vec<Value> {
         self.0.send(Message::Ping("x".into())).await.unwrap();
-        while !matches!(self.0.next().await.unwrap().unwrap(), Message::Pong(_)) {}
+        let mut told = Vec::new();
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Pong(_) => return told,
+                Message::Text(text) => told.push(serde_json::from_str(&text).unwrap()),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -189,4 +208,36 @@ async fn who_does_not_listen_is_told_to_come_again() {
     // A little longer than the socket is waited for.
     tokio::time::sleep(Duration::from_millis(5100)).await;
     assert_eq!(ear.closed().await, 1013);
+}
+
+#[tokio::test]
+async fn what_is_watched_is_told_to_this_socket_alone() {
+    let (world, mut owner) = World::set_up().await;
+    let shares = owner.get(&world, "/api/v1/catalog/shares").await.body;
+    let (device, share) = (&shares["shares"][0]["device_id"], &shares["shares"][0]["id"]);
+    let place = |path: &str, editing: bool| json!({"device": device, "share": share, "path": path, "editing": editing});
+    let list = |places: &[Value]| Message::Text(json!({"watch": places}).to_string().into());
+    let [first, second] = [token(&world, &mut owner).await, token(&world, &mut owner).await];
+    let mut ear = Ear::with(&world, &owner, &first, "").await;
+    let mut other = Ear::with(&world, &owner, &second, "").await;
+    ear.0.send(list(&[place("d/a b.txt", true)])).await.unwrap();
+    let told = ear.told().await;
+    assert_eq!((&told["device"], &told["share"], &told["path"]), (device, share, &json!("d/a b.txt")));
+    assert_eq!(told["seen"], json!({"entry": null, "others": 1}));
+    ear.0.send(list(&[place("d/a b.txt", true), place("d", false)])).await.unwrap();
+    assert_eq!(ear.told().await["path"], "d", "what is on the list already is not told again");
+    assert!(other.settle().await.iter().all(|told| told["type"] != "file_changed"), "nobody else is told");
+    ear.0.send(list(&vec![place("x", false); 33])).await.unwrap();
+    assert_eq!(ear.closed().await, 1003);
+    let (mut guest, _) = joining::guest(&world, &mut owner).await;
+    let third = token(&world, &mut guest).await;
+    let mut stranger = Ear::with(&world, &guest, &third, "").await;
+    stranger.0.send(list(&[place("d", false)])).await.unwrap();
+    assert_eq!(stranger.told().await["seen"]["others"], 0, "who may not look sees nothing there");
+    for nonsense in ["", "{}", "[1]", r#"{"watch":[{"device":"x"}]}"#] {
+        let token = token(&world, &mut owner).await;
+        let mut ear = Ear::with(&world, &owner, &token, "").await;
+        ear.0.send(Message::Text(nonsense.into())).await.unwrap();
+        assert_eq!(ear.closed().await, 1003, "{nonsense}");
+    }
 }
