@@ -194,6 +194,69 @@ for (const [size, options] of Object.entries(SIZES)) {
       await check(page, 'search without results');
     });
 
+    test('editing is accessible', async ({ machine, page }) => {
+      test.setTimeout(120_000);
+      const text = 'Lisboa\n\nAlfama\nBelém\nThe tram\n';
+      machine.put('notes.md', text);
+      const address = (await machine.address(page, 'notes.md')).replace('/files/', '/edit/');
+      const button = (name: string) => page.getByRole('button', { name, exact: true });
+      await page.goto(address);
+      await expect(page.getByRole('textbox', { name: 'Text of notes.md' })).toBeFocused();
+      await check(page, 'editor');
+      await page.keyboard.press('Control+f');
+      await expect(page.getByRole('textbox', { name: 'Find', exact: true })).toBeVisible();
+      await check(page, 'find and replace');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type('mine');
+      machine.put('notes.md', `${text}theirs`);
+      await page.keyboard.press('Control+s');
+      await expect(page.getByRole('dialog', { name: 'Two versions' })).toBeVisible();
+      await check(page, 'two versions');
+      await button('Overwrite…').click();
+      await expect(page.getByRole('dialog').locator('.cm-changedLine').first()).toBeVisible();
+      await check(page, 'what would be replaced');
+      await page.keyboard.press('Escape');
+      await button('Merge now').click();
+      await expect(page.getByRole('heading', { name: 'Merge notes.md' })).toBeVisible();
+      await button(size === 'a phone' ? 'Save' : 'Save the result').click();
+      await expect(page.getByRole('alert')).toBeVisible();
+      await check(page, 'merge');
+      await button('Back to the text').click();
+      await button('Close the editor').click();
+      await expect(page.getByRole('dialog', { name: 'Save before closing?' })).toBeVisible();
+      await check(page, 'closing');
+      await button('Keep for later').click();
+      await page.goto(`${machine.url}/merge`);
+      await expect(page.getByRole('link', { name: 'Merge', exact: true })).toBeVisible();
+      await check(page, 'merge desk');
+      await button('Discard mine').click();
+      await check(page, 'discarding');
+      await page.getByRole('dialog').getByRole('button', { name: 'Discard', exact: true }).click();
+      await expect(page.getByText('Every change is in its place')).toBeVisible();
+      await check(page, 'empty merge desk');
+
+      await page.goto(address);
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type(' and more');
+      await page.keyboard.press('Control+s');
+      await expect(page.getByText('Saved', { exact: true }).first()).toBeVisible();
+      if (size === 'a phone') {
+        await page.getByRole('main').getByRole('button', { name: 'More', exact: true }).click();
+        await page.getByRole('menuitem', { name: 'Versions' }).click();
+        await page.getByRole('dialog').getByRole('listitem').getByRole('button').click();
+      } else {
+        await button('Versions').click();
+      }
+      await expect(page.getByRole('dialog').locator('.cm-changedLine').first()).toBeVisible();
+      await check(page, 'versions');
+      await page.getByRole('radio', { name: 'In one' }).click();
+      await expect(
+        page.getByRole('dialog').locator('.cm-changedLine, .cm-deletedChunk').first(),
+      ).toBeVisible();
+      await check(page, 'versions in one');
+    });
+
     test('every preview is accessible', async ({ machine, page }) => {
       test.setTimeout(120_000);
       film(machine, 'film.webm');

@@ -170,3 +170,50 @@ test('how this machine joins another Lanthorn is read by keys alone', async ({ m
   await expect(dialog).toHaveCount(0);
   await expect(join).toBeFocused();
 });
+
+test('edit, merge what somebody else changed, and restore: by keys alone', async ({ machine, page }) => {
+  const lines = 'Alfama\n\nBelém\n\nThe tram\n';
+  const file = machine.put('notes.txt', lines);
+  const now = () => readFileSync(file, 'utf8');
+  await page.goto(await machine.address(page));
+  await expect(page.getByRole('row', { name: 'notes.txt' })).toBeVisible();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Space');
+  await expect(page.getByRole('dialog', { name: 'Preview of notes.txt' })).toBeVisible();
+  await page.keyboard.press('e');
+  const text = page.getByRole('textbox', { name: 'Text of notes.txt' });
+  await expect(text).toBeFocused();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.press('End');
+  await page.keyboard.type(', mine');
+
+  machine.put('notes.txt', lines.replace('Alfama', 'Alfama, theirs').replace('The tram', 'The tram, theirs'));
+  await page.keyboard.press('Control+s');
+  await expect(page.getByRole('button', { name: 'Merge', exact: true })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('1 place to choose · 1 joined')).toBeVisible();
+  await tabTo(page, page.getByRole('radio', { name: 'Yours' }));
+  await page.keyboard.press('ArrowRight');
+  await expect(page.getByRole('radio', { name: 'On the machine' })).toBeChecked();
+  const result = page.getByRole('textbox', { name: /^Result for notes.txt/ });
+  await tabTo(page, result);
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('Written in the result');
+  // Out of the text: Esc gives Tab back to the page.
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Shift+Tab');
+  await expect(result).not.toBeFocused();
+  await page.keyboard.press('Control+s');
+  await expect(text).toBeFocused();
+  expect(now()).toBe('Alfama, theirs\n\nBelém\n\nThe tram, theirs\nWritten in the result');
+
+  await page.keyboard.press('Escape');
+  for (let back = 0; back < 2; back += 1) await page.keyboard.press('Shift+Tab');
+  await tabTo(page, page.getByRole('button', { name: 'Versions' }));
+  await page.keyboard.press('Enter');
+  const versions = page.getByRole('dialog', { name: 'Versions of notes.txt' });
+  await expect(versions.getByRole('listitem')).not.toHaveCount(0);
+  await tabTo(page, versions.getByRole('button', { name: 'Restore' }));
+  await page.keyboard.press('Enter');
+  await expect.poll(now).toBe('Alfama, theirs\n\nBelém\n\nThe tram, theirs\n');
+});

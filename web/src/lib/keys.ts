@@ -5,6 +5,10 @@ const isMac = /mac|iphone|ipad/i.test(navigator.platform);
 /** Ctrl, or ⌘ on a Mac. */
 export const withCommand = (event: KeyboardEvent | MouseEvent) => (isMac ? event.metaKey : event.ctrlKey);
 
+/** Ctrl-S, which means the text that is edited and never the page, as the browser would have it. */
+export const isSaveKey = (event: KeyboardEvent) =>
+  withCommand(event) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 's';
+
 /** How a key with Ctrl or ⌘ is written on this system. */
 export const commandKey = (key: string) => (isMac ? `⌘${key}` : `Ctrl ${key}`);
 

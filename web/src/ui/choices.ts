@@ -11,7 +11,11 @@ export interface Choice<T extends string> {
 export function nextChoice<T extends string>(key: string, choices: Choice<T>[], now: T): T | undefined {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
   if (step === undefined) return undefined;
-  const at = choices.findIndex((choice) => choice.value === now);
+  // Where none is taken the first has the focus.
+  const at = Math.max(
+    0,
+    choices.findIndex((choice) => choice.value === now),
+  );
   return choices[(at + step + choices.length) % choices.length]?.value;
 }
 
