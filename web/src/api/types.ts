@@ -2,9 +2,6 @@
 // of itself (`make api`); only what the page makes of them besides is written here.
 
 import type { components, paths } from './schema.gen';
-import type { FileChanged } from './content-shapes';
-
-export type * from './content-shapes';
 
 type Schemas = components['schemas'];
 /** The query of a GET route. */
@@ -55,6 +52,12 @@ export type SortOrder = NonNullable<ListQuery['order']>;
 export type ArchiveFormat = Schemas['ArchiveFormat'];
 export type MediaInfo = Schemas['MediaInfo'];
 
+export type Written = Schemas['Written'];
+export type Version = Schemas['Version'];
+export type Versions = Schemas['Versions'];
+/** What is at a place now, where a change was made to something else. */
+export type Conflict = Schemas['Conflict'];
+
 export type SearchQuery = QueryOf<'/api/v1/files/search'>;
 /** One line of a streamed search. */
 export type SearchEvent = Schemas['SearchAcrossEvent'];
@@ -82,10 +85,16 @@ export type MakeInvite = Schemas['MakeInvite'];
 export type MadeInvite = Schemas['MadeInvite'];
 
 export type EventsToken = Schemas['EventsToken'];
+/** A place to be told of. */
+export type Watch = Schemas['Watch'];
+/** What is at a watched place. */
+export type Seen = Schemas['Seen'];
+/** The same as it is told, under a name beside those of what happens. */
+export type FileChanged = Schemas['FileChanged'] & { type: 'file_changed' };
 /** Something that can happen. */
 export type Happening = Schemas['Happening'] | FileChanged;
 /** Something that happened. */
-export type LiveEvent = Schemas['Event'] | (FileChanged & { seq?: number });
+export type LiveEvent = Schemas['Event'] | FileChanged;
 
 export type AuditEntry = Schemas['AuditEntry'];
 export type AuditPage = Schemas['AuditPage'];
@@ -94,7 +103,6 @@ export type AuditCheck = Schemas['AuditCheck'];
 
 /** The body of every error answer. */
 export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode };
-export type Conflict = Schemas['Conflict'];
 /** The program's own codes, those of the page, and an answer that is not ours. */
 export type ErrorCode = Schemas['ErrorCode'] | LocalCode | `HTTP_${number}`;
 /** No answer at all; a file of the visitor's that cannot be read any more. */
