@@ -11,8 +11,11 @@ export class Drop {
   held = $state(0);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Watches an element; `target` is the folder that takes things in, or null where nothing may be added. */
-  over(target: () => Target | null): Attachment<HTMLElement> {
+  /**
+   * Watches an element; `target` is the folder that takes things in: null where nothing may be added, undefined where
+   * there is no folder.
+   */
+  over(target: () => Target | null | undefined): Attachment<HTMLElement> {
     return (node) => {
       const leave = new AbortController();
       const on = (name: 'dragover' | 'dragleave' | 'drop', run: (event: DragEvent) => void) =>
@@ -30,9 +33,9 @@ export class Drop {
     };
   }
 
-  #held(event: DragEvent, target: Target | null): void {
+  #held(event: DragEvent, target: Target | null | undefined): void {
     const { dataTransfer: data } = event;
-    if (!data || !hasFiles(data) || isOurs(data)) return;
+    if (target === undefined || !data || !hasFiles(data) || isOurs(data)) return;
     if (!target || !consider(event, target.folder)) refuse(event);
     this.held = data.items.length || 1;
     clearTimeout(this.#timer);

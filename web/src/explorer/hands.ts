@@ -16,6 +16,10 @@ import { SEPARATOR, type MenuLine } from '../ui/menu';
 export const mayChange = (chosen: readonly Chosen[]) =>
   chosen.length > 0 && chosen.every(({ place }) => mayWrite(place));
 
+/** Names are changed in one share at a time. */
+export const mayRename = (chosen: readonly Chosen[]) =>
+  mayChange(chosen) && new Set(chosen.map(({ place }) => place.share)).size === 1;
+
 /** Lines of a menu for what may be done with these; what is not possible is left out. */
 export function changeLines(
   chosen: Chosen[],
@@ -38,9 +42,15 @@ export function changeLines(
           },
         ]
       : [];
+  const rename: MenuLine = {
+    label: text.renameMenu,
+    icon: Pencil,
+    keys: 'F2',
+    run: () => all(manage.rename),
+  };
   return [
     SEPARATOR,
-    { label: text.renameMenu, icon: Pencil, keys: 'F2', run: () => all(manage.rename) },
+    ...(mayRename(chosen) ? [rename] : []),
     { label: text.cut, icon: Scissors, keys: commandKey('X'), run: () => hold('move') },
     copy,
     ...paste,

@@ -28,9 +28,9 @@ interface Mark {
   left?: number[];
   begun?: [item: number, upload: string];
   clash?: Clash;
+  /** True once its folders are made. */
+  folders?: boolean;
 }
-
-export const mayBeKept = () => localStorage.getItem(FLAG) !== null;
 
 const asked = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((done, fail) => {
@@ -95,6 +95,8 @@ export const markSettled = (batch: Batch, items: readonly Item[]) =>
 export const markLeft = (batch: Batch, items: readonly Item[]) =>
   mark({ batch: batch.id, left: numbers(batch, items) });
 
+export const markFolders = (batch: Batch) => mark({ batch: batch.id, folders: true });
+
 export const markClash = (batch: Batch) => mark({ batch: batch.id, clash: batch.clash });
 
 export function markBegun(batch: Batch, item: Item): Promise<void> {
@@ -146,8 +148,8 @@ export function revive(record: BatchRecord, marks: readonly Mark[]): Batch {
     const item = begun && items[begun[0]];
     if (item) item.upload = begun[1];
   }
-  const batch = new Batch({ ...record, items });
-  // Had they been made, something would have been settled; that they are made twice does no harm.
+  const made = marks.some((mark) => mark.folders);
+  const batch = new Batch({ ...record, folders: made ? [] : record.folders, items });
   batch.clash = marks.findLast(({ clash }) => clash)?.clash ?? record.clash;
   batch.handles = record.handles;
   return batch;

@@ -208,7 +208,7 @@ export class Queue {
   }
 
   #settled(batch: Batch, items: readonly Item[]): void {
-    if (items.length > 0) void keep.markSettled(batch, items);
+    void (items.length > 0 ? keep.markSettled(batch, items) : keep.markFolders(batch));
     if (batch.over) void keep.forgetBatch(batch.id);
     changes.tell(batch.place);
   }

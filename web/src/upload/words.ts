@@ -42,8 +42,13 @@ export function standing(view: View, words: Words, language: Language, short: bo
 
 const percent = (view: View) => `${Math.floor(fractionOf(view) * 100)} %`;
 
-const amount = (view: View, words: Words, language: Language) =>
-  words.upload.amount(formatSize(view.sent, language), formatSize(view.bytes, language));
+/** `1.9 of 3.1 GB`: a unit that both have is said once. */
+function amount({ sent, bytes }: View, words: Words, language: Language): string {
+  const all = formatSize(bytes, language);
+  const some = formatSize(sent, language);
+  const [unit = ''] = /\s\S+$/.exec(all) ?? [];
+  return words.upload.amount(unit && some.endsWith(unit) ? some.slice(0, -unit.length) : some, all);
+}
 
 /** 0 to 1. Where there are no bytes at all, files are counted. */
 export function fractionOf({ sent, bytes, done, files }: View): number {

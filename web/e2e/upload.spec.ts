@@ -1,0 +1,229 @@
+// Files come into a share from the page: whole, with what is empty, over breaks, and never over what is there unasked.
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { drop, hold, own, ownFolder, tray } from './dropping';
+import { expect, test, type Machine } from './rig';
+import { treeOf } from './tree';
+
+const MIB = 1024 * 1024;
+
+async function open(machine: Machine, page: Page, path = 'in'): Promise<void> {
+  mkdirSync(join(machine.shared, path), { recursive: true });
+  await page.goto(await machine.address(page, path));
+  await expect(page.getByRole('button', { name: 'Add', exact: true })).toBeVisible();
+}
+
+const inside = (machine: Machine, path: string) => join(machine.shared, 'in', path);
+
+/** Bytes that differ from place to place, so that a piece in the wrong place is seen. */
+function bytes(size: number): Uint8Array {
+  const content = new Uint8Array(size);
+  for (let i = 0; i < size; i += 1) content[i] = (i * 31 + (i >>> 12)) & 0xff;
+  return content;
+}
+
+/** How fast the page sends, in bytes a second. */
+async function slow(page: Page, rate: number): Promise<void> {
+  const browser = await page.context().newCDPSession(page);
+  await browser.send('Network.enable');
+  await browser.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: 0,
+    downloadThroughput: -1,
+    uploadThroughput: rate,
+  });
+}
+
+test('a folder is dropped with all that is in it, empty files and empty folders too', async ({
+  machine,
+  page,
+}) => {
+  own(machine, 'trip/notes é.txt', 'words');
+  own(machine, 'trip/empty.txt', '');
+  own(machine, 'trip/deep/er/film.bin', bytes(5 * MIB));
+  own(machine, `trip/${'long '.repeat(40)}.txt`, 'long');
+  ownFolder(machine, 'trip/nothing in it');
+  const folder = ownFolder(machine, 'trip');
+  await open(machine, page);
+  const held = await hold(page, [folder]);
+  await expect(page.getByText('Drop to upload to in')).toBeVisible();
+  await held.drop();
+  await expect(tray(page)).toContainText('4 files uploaded');
+  expect(treeOf(inside(machine, 'trip'))).toEqual(treeOf(folder));
+  // It is in the list without anybody asking for it.
+  await expect(page.getByRole('row', { name: 'trip' })).toBeVisible();
+});
+
+test('a name that is taken is asked about, once for all', async ({ machine, page }) => {
+  machine.put('in/a.txt', 'theirs a');
+  machine.put('in/b.txt', 'theirs b');
+  machine.put('in/film.bin', 'theirs');
+  const files = ['a.txt', 'b.txt', 'c.txt'].map((name) => own(machine, name, `mine ${name}`));
+  files.push(own(machine, 'film.bin', bytes(3 * MIB)));
+  await open(machine, page);
+  await drop(page, files);
+  const asks = tray(page).getByRole('group', { name: /is there already/ });
+  await expect(asks).toBeVisible();
+  // The rest went on meanwhile.
+  await expect.poll(() => existsSync(inside(machine, 'c.txt'))).toBe(true);
+  await expect(asks.getByRole('checkbox')).toBeChecked();
+  await asks.getByRole('button', { name: 'Keep both' }).click();
+  await expect(tray(page)).toContainText('4 files uploaded');
+  const read = (name: string) => readFileSync(inside(machine, name), 'utf8');
+  expect([read('a.txt'), read('a (1).txt')]).toEqual(['theirs a', 'mine a.txt']);
+  expect([read('b.txt'), read('b (1).txt')]).toEqual(['theirs b', 'mine b.txt']);
+  expect(statSync(inside(machine, 'film (1).bin')).size).toBe(3 * MIB);
+});
+
+test('one is replaced, another is left, each as was chosen', async ({ machine, page }) => {
+  machine.put('in/a.txt', 'theirs');
+  machine.put('in/b.txt', 'theirs');
+  const files = ['a.txt', 'b.txt'].map((name) => own(machine, name, 'mine'));
+  await open(machine, page);
+  await drop(page, files);
+  for (const [name, answer] of [
+    ['a.txt', 'Replace'],
+    ['b.txt', 'Skip'],
+  ] as const) {
+    const asks = tray(page).getByRole('group', { name: `“${name}” is there already` });
+    await asks.getByRole('checkbox').uncheck();
+    await asks.getByRole('button', { name: answer }).click();
+  }
+  await expect(tray(page)).toContainText('1 file uploaded');
+  expect(readFileSync(inside(machine, 'a.txt'), 'utf8')).toBe('mine');
+  expect(readFileSync(inside(machine, 'b.txt'), 'utf8')).toBe('theirs');
+});
+
+test('it is paused, survives a reload, and goes on where it was', async ({ machine, page }) => {
+  const size = 24 * MIB;
+  const content = bytes(size);
+  const film = own(machine, 'film.bin', content);
+  await open(machine, page);
+  await slow(page, 8 * MIB);
+  const begun: string[] = [];
+  const pieces: number[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().endsWith('/uploads')) begun.push(request.url());
+    if (request.method() === 'PATCH') pieces.push(Number(request.headers()['upload-offset']));
+  });
+  await drop(page, [film]);
+  await expect.poll(() => pieces.length).toBeGreaterThan(1);
+  await tray(page).getByRole('button', { name: 'Pause' }).click();
+  await expect(tray(page)).toContainText('Paused');
+  await tray(page).getByRole('button', { name: 'Go on' }).click();
+  await expect.poll(() => pieces.length).toBeGreaterThan(2);
+
+  page.on('dialog', (dialog) => void dialog.accept());
+  await page.reload();
+  await expect(tray(page)).toContainText('1 upload was interrupted');
+  await slow(page, -1);
+  await drop(page, [film]);
+  await expect(tray(page)).toContainText('1 file uploaded');
+  expect(begun).toHaveLength(1);
+  expect(Math.min(...pieces.slice(3))).toBeGreaterThan(0);
+  expect(readFileSync(inside(machine, 'film.bin')).equals(content)).toBe(true);
+});
+
+test('the page asks before it is closed while something runs', async ({ machine, page }) => {
+  const film = own(machine, 'film.bin', bytes(12 * MIB));
+  await open(machine, page);
+  await slow(page, MIB);
+  await drop(page, [film]);
+  await expect(tray(page)).toContainText('Uploading 1 file');
+  const asked = page.waitForEvent('dialog');
+  void page.reload().catch(() => undefined);
+  const dialog = await asked;
+  expect(dialog.type()).toBe('beforeunload');
+  await dialog.dismiss();
+  await tray(page).getByRole('button', { name: 'Stop uploading' }).click();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(tray(page)).toHaveCount(0);
+  expect(readdirSync(join(machine.shared, 'in'))).toEqual([]);
+});
+
+test('without a connection it waits, and goes on by itself', async ({ machine, page, context }) => {
+  const content = bytes(20 * MIB);
+  const film = own(machine, 'film.bin', content);
+  await open(machine, page);
+  await slow(page, 8 * MIB);
+  await drop(page, [film]);
+  await expect(tray(page)).toContainText('left');
+  await context.setOffline(true);
+  await expect(tray(page)).toContainText('No connection: goes on by itself');
+  await context.setOffline(false);
+  await expect(tray(page)).toContainText('1 file uploaded', { timeout: 40_000 });
+  expect(readFileSync(inside(machine, 'film.bin')).equals(content)).toBe(true);
+});
+
+test('it goes on while one browses, into the folder it was dropped on', async ({ machine, page }) => {
+  machine.put('other/x.txt', 'x');
+  const film = own(machine, 'film.bin', bytes(12 * MIB));
+  await open(machine, page);
+  await slow(page, 6 * MIB);
+  await drop(page, [film]);
+  await expect(tray(page)).toContainText('to in');
+  await page.getByRole('navigation', { name: 'Path' }).getByRole('link').last().click();
+  await page.getByRole('row', { name: 'other' }).dblclick();
+  await expect(page.getByRole('row', { name: 'x.txt' })).toBeVisible();
+  await expect(tray(page)).toContainText('1 file uploaded');
+  expect(statSync(inside(machine, 'film.bin')).size).toBe(12 * MIB);
+});
+
+test('ten thousand small files in one drop all arrive', async ({ machine, page }) => {
+  test.setTimeout(180_000);
+  const folder = ownFolder(machine, 'many');
+  for (let i = 0; i < 10_000; i += 1) {
+    const path = join(folder, `part ${i % 20}`);
+    if (i < 20) mkdirSync(path);
+    writeFileSync(join(path, `file ${i}.txt`), `${i} `.repeat(800).slice(0, 4_096));
+  }
+  await open(machine, page);
+  await drop(page, [folder]);
+  await expect(tray(page)).toContainText('10,000 files uploaded', { timeout: 150_000 });
+  expect(treeOf(inside(machine, 'many'))).toEqual(treeOf(folder));
+});
+
+test('files are picked, and pasted', async ({ machine, page }) => {
+  await page.addInitScript(() => {
+    Object.assign(window, { showOpenFilePicker: undefined, showDirectoryPicker: undefined });
+  });
+  const file = own(machine, 'picked.txt', 'picked');
+  await open(machine, page);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('menuitem', { name: 'Upload files…' }).click();
+  await (await chooser).setFiles(file);
+  await expect(page.getByRole('row', { name: 'picked.txt' })).toBeVisible();
+
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['pasted'], 'pasted.txt'));
+    document.body.dispatchEvent(
+      new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+    );
+  });
+  await expect(page.getByRole('row', { name: 'pasted.txt' })).toBeVisible();
+  expect(readFileSync(inside(machine, 'pasted.txt'), 'utf8')).toBe('pasted');
+});
+
+test('who may only look adds nothing', async ({ machine, page }) => {
+  await page.route('**/api/v1/catalog/shares', async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.json()) as { shares: { permissions: string[] }[] };
+    for (const share of body.shares) share.permissions = ['read', 'download'];
+    await route.fulfill({ response: answer, json: body });
+  });
+  machine.put('in/a.txt', 'x');
+  await page.goto(await machine.address(page, 'in'));
+  await expect(page.getByRole('row', { name: 'a.txt' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Add', exact: true })).toHaveCount(0);
+  const held = await hold(page, [own(machine, 'b.txt', 'x')]);
+  await expect(page.getByText('You cannot add anything here')).toBeVisible();
+  await held.drop();
+  await page.getByRole('row', { name: 'a.txt' }).click();
+  await page.keyboard.press('Delete');
+  await page.keyboard.press('F2');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  expect(readdirSync(join(machine.shared, 'in'))).toEqual(['a.txt']);
+});
