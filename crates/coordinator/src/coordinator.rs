@@ -361,6 +361,7 @@ impl Rooms {
         let holder = match caller.client {
             Client::Session(id) => self.identity.sessions().principal_of(id),
             Client::Device(id) => self.identity.devices().owner_of(id),
+            Client::Upload(_) => Some(caller.principal).filter(|id| self.identity.principals().lives(*id)),
         };
         holder == Some(caller.principal)
     }

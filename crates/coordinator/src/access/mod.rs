@@ -9,17 +9,19 @@ mod tickets;
 use std::fmt;
 
 use proto::api::auth::Privacy;
-use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId};
+use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId, UploadId};
 
 pub(crate) use grants::{Held, Rights};
 pub(crate) use running::Running;
 pub(crate) use tickets::TicketDesk;
 
-/// With what somebody asks: a browser that is signed in, or a machine that holds an access token.
+/// With what somebody asks: a browser that is signed in, a machine that holds an access token, or the key of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
     Session(SessionId),
     Device(DeviceId),
+    /// What goes on of an upload whose login has ended.
+    Upload(UploadId),
 }
 
 impl fmt::Display for Client {
@@ -27,6 +29,7 @@ impl fmt::Display for Client {
         match self {
             Self::Session(id) => id.fmt(f),
             Self::Device(id) => id.fmt(f),
+            Self::Upload(id) => id.fmt(f),
         }
     }
 }
@@ -54,7 +57,7 @@ impl Caller {
     pub(crate) const fn session(&self) -> Option<SessionId> {
         match self.client {
             Client::Session(id) => Some(id),
-            Client::Device(_) => None,
+            Client::Device(_) | Client::Upload(_) => None,
         }
     }
 

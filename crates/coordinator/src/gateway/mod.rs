@@ -33,12 +33,13 @@ const HOP_HEADERS: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 /// Headers that say who asks: the ticket alone says that to a device.
-const CALLER_HEADERS: [HeaderName; 5] = [
+const CALLER_HEADERS: [HeaderName; 6] = [
     header::COOKIE,
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
     HeaderName::from_static("x-lanthorn"),
     HeaderName::from_static("x-lanthorn-setup-code"),
+    HeaderName::from_static("lanthorn-upload-key"),
 ];
 
 /// Why a request did not reach its device.

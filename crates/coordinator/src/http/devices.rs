@@ -11,6 +11,7 @@ use serde_json::json;
 use super::agents_link::{clock_words, is_wrong};
 use super::error::Refusal;
 use super::trail::Trail;
+use super::upload_key::{self, DeviceCaller};
 use crate::access::{Caller, Grant};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::gateway::LinkError;
@@ -21,7 +22,7 @@ const PREFIX: &str = "/api/v1/devices/";
 /// Takes a request to a device.
 pub(crate) async fn forward(
     State(coordinator): State<Coordinator>,
-    caller: Caller,
+    DeviceCaller(caller): DeviceCaller,
     trail: Trail,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -44,7 +45,9 @@ pub(super) async fn send(
 ) -> Result<Response, Refusal> {
     let path = tail.split('?').next().unwrap_or_default();
     let grant = grant_for(rooms, caller, trail, device, path).await?;
-    let answer = rooms.gateway.send(&grant, &rooms.tickets, tail, request).await?;
+    let method = request.method().clone();
+    let mut answer = rooms.gateway.send(&grant, &rooms.tickets, tail, request).await?;
+    upload_key::add(rooms, caller, &method, grant.share(), &mut answer);
     let still = || rooms.still_allowed(caller, &grant);
     Ok(rooms.running.hold(&grant, answer, still))
 }

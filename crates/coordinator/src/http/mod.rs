@@ -33,6 +33,7 @@ mod tests;
 mod tokens;
 mod trail;
 mod trust;
+mod upload_key;
 mod watching;
 
 pub(crate) use greetings::Greetings;

@@ -10,6 +10,7 @@ mod links;
 mod machines;
 mod moved;
 mod rights;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -138,6 +139,10 @@ async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinato
             let line = json!({"entry": null, "others": others}).to_string() + "\n";
             let told = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(line)]);
             return Body::from_stream(told.chain(futures_util::stream::pending())).into_response();
+        }
+        if request.method() == Method::POST && request.uri().path().ends_with("/uploads") {
+            let place = format!("uploads/{}", proto::UploadId::generate());
+            return (StatusCode::CREATED, [("location", place)]).into_response();
         }
         axum::Json(
             json!({"uri": request.uri().to_string(), "bearer": bearer, "cookie": cookie, "connection": here}),

@@ -13,6 +13,7 @@ pub(crate) mod session;
 pub(crate) mod setup_code;
 mod throttle;
 pub(crate) mod token;
+pub(crate) mod upload_key;
 
 use std::io;
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ use session::{IdleRule, SessionIdentity, Sessions};
 use setup_code::{CodeError, SetupCode};
 use throttle::Throttle;
 use token::Token;
+use upload_key::UploadKeys;
 
 use crate::clock::{Clock, to_ms};
 use crate::store::devices::DeviceRow;
@@ -136,6 +138,7 @@ pub(crate) struct Identity {
     tokens: AccessTokens,
     pairings: Pairings,
     invites: Invites,
+    upload_keys: UploadKeys,
     pins: PinDesk,
     attempts: Attempts,
     sessions: Sessions,
@@ -166,6 +169,7 @@ impl Identity {
             owner: RwLock::new(owner),
             principals: Principals::open(store.clone()).await?,
             devices,
+            upload_keys: UploadKeys::new(&server_key),
             pins: PinDesk::new(server_key),
             attempts: Attempts::open(store.clone(), Arc::clone(&clock)).await?,
             sessions: Sessions::open(store.clone(), Arc::clone(&clock)).await?,
@@ -194,6 +198,10 @@ impl Identity {
 
     pub(crate) fn owner_id(&self) -> Option<PrincipalId> {
         self.owner.read().as_ref().map(|owner| owner.principal)
+    }
+
+    pub(crate) const fn upload_keys(&self) -> &UploadKeys {
+        &self.upload_keys
     }
 
     pub(crate) const fn sessions(&self) -> &Sessions {
