@@ -9,7 +9,7 @@ from pathlib import Path
 # Name, and what it is called on systems that renamed it.
 NAMES = {"fd": ("fd", "fdfind"), "magick": ("magick", "convert")}
 VERSIONS = {"nginx": "-v", "caddy": "version", "openssl": "version", "wrk": "-v"}
-PEERS = ("nginx", "caddy", "dufs", "miniserve", "plocate", "updatedb", "fd", "vipsthumbnail")
+PEERS = ("nginx", "caddy", "dufs", "miniserve", "copyparty", "plocate", "updatedb", "fd", "vipsthumbnail")
 CLIENTS = ("curl", "wrk", "openssl")
 
 

@@ -2,7 +2,7 @@
 
 from . import (
     big_file, devices, federated, folder, footprint, gateway, index, lanes, ranges, search, small_files, stalled,
-    thumbnail,
+    thumbnail, upload,
 )  # fmt: skip
 
 WORKLOADS = {
@@ -12,6 +12,7 @@ WORKLOADS = {
     "small-files": small_files.run,
     "folder": folder.run,
     "search": search.run,
+    "upload": upload.run,
     "gateway": gateway.run,
     "federated": federated.run,
     "index": index.run,
