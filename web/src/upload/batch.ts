@@ -38,6 +38,8 @@ export class Item {
   sent = 0;
   /** The upload at the machine, once it has begun. */
   upload: string | null = null;
+  /** Its key: kept in memory alone. */
+  key: string | null = null;
   /** What was chosen for this one. */
   clash: Clash | undefined;
   /** What the machine was last told to do about a taken name. */

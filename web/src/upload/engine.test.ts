@@ -56,6 +56,8 @@ class Machine {
     if (sending.method === 'DELETE') return said(this.uploads.delete(id) ? 204 : 404);
     const upload = this.uploads.get(id);
     if (!upload) return said(404);
+    // Its key is enough, whoever is signed in.
+    if (sending.headers?.['Lanthorn-Upload-Key'] !== `key of ${id}`) return said(401, {}, 'NOT_SIGNED_IN');
     if (sending.method === 'HEAD') return said(200, { 'Upload-Offset': String(upload.offset) });
     return this.#piece(id, upload, sending);
   }
@@ -74,6 +76,7 @@ class Machine {
     this.uploads.set(id, upload);
     return this.#publish(id, upload, 201, {
       Location: `/uploads/${id}`,
+      'Lanthorn-Upload-Key': `key of ${id}`,
       'Upload-Offset': String(upload.offset),
     });
   }

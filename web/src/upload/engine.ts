@@ -293,7 +293,9 @@ export class Engine {
     if (step.do === 'send') return this.#piece(task, item, step.offset);
     if (step.do === 'look' && item.upload) {
       const url = uploadUrl(batch.place, item.upload);
-      return tus.afterLook(await this.#world.send({ method: 'HEAD', url, headers: tus.plain(), signal }));
+      return tus.afterLook(
+        await this.#world.send({ method: 'HEAD', url, headers: tus.plain(item.key), signal }),
+      );
     }
     item.upload = null;
     batch.setSent(item, 0);
@@ -333,6 +335,7 @@ export class Engine {
     });
     item.unsure = false;
     item.upload = tus.idFrom(answer.header('Location'));
+    item.key = answer.header(tus.KEY);
     if (item.upload) this.#world.begun(batch, item);
     return this.#reached(batch, item, tus.afterBegin(answer, size));
   }
@@ -346,7 +349,7 @@ export class Engine {
     const answer = await this.#timed(end - offset, {
       method: 'PATCH',
       url: uploadUrl(batch.place, item.upload ?? ''),
-      headers: tus.piece(offset, clash),
+      headers: tus.piece(offset, item.key, clash),
       body: end > offset ? fileOf(item).slice(offset, end) : undefined,
       signal: stop.signal,
       onsent: (bytes) => this.#shown(batch, item, offset + bytes),
@@ -455,7 +458,7 @@ export class Engine {
     item.upload = null;
     const { signal } = new AbortController();
     // Where it cannot be told now, the machine forgets by itself after a day.
-    this.#world.send({ method: 'DELETE', url, headers: tus.plain(), signal }).catch(() => undefined);
+    this.#world.send({ method: 'DELETE', url, headers: tus.plain(item.key), signal }).catch(() => undefined);
   }
 }
 

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../api/types';
-import { afterBegin, afterLook, afterPiece, beginning, idFrom, metadataOf, piece, type Answer } from './tus';
+import {
+  afterBegin,
+  afterLook,
+  afterPiece,
+  beginning,
+  idFrom,
+  KEY,
+  metadataOf,
+  piece,
+  type Answer,
+} from './tus';
 
 function answer(status: number, headers: Record<string, string> = {}, code?: ErrorCode): Answer {
   const lower = Object.fromEntries(
@@ -32,9 +42,10 @@ describe('what is sent', () => {
   });
 
   it('says what happens to what is there, when it was asked', () => {
-    expect(piece(7)).toMatchObject({ 'Upload-Offset': '7', 'Tus-Resumable': '1.0.0' });
-    expect(piece(SIZE, 'replace')['Lanthorn-Clash']).toBe('replace');
-    expect(piece(7)).not.toHaveProperty('Lanthorn-Clash');
+    expect(piece(7, 'k')).toMatchObject({ 'Upload-Offset': '7', 'Tus-Resumable': '1.0.0', [KEY]: 'k' });
+    expect(piece(SIZE, null, 'replace')['Lanthorn-Clash']).toBe('replace');
+    expect(piece(7, null)).not.toHaveProperty('Lanthorn-Clash');
+    expect(piece(7, null)).not.toHaveProperty(KEY);
   });
 });
 

@@ -54,14 +54,20 @@ export function beginning(
   };
 }
 
+/** The header in which an upload's key comes, and with which the upload goes on after the login that began it. */
+export const KEY = 'Lanthorn-Upload-Key';
+
 /** The headers of a piece. With a choice it publishes an upload that waited for one. */
-export function piece(offset: number, clash?: Clash): Record<string, string> {
+export function piece(offset: number, key: string | null, clash?: Clash): Record<string, string> {
   const choice: Record<string, string> = clash ? { 'Lanthorn-Clash': clash } : {};
-  return { ...VERSION, ...PIECE, 'Upload-Offset': String(offset), ...choice };
+  return { ...plain(key), ...PIECE, 'Upload-Offset': String(offset), ...choice };
 }
 
 /** The headers of a question, or of giving an upload up. */
-export const plain = (): Record<string, string> => ({ ...VERSION });
+export const plain = (key: string | null): Record<string, string> => ({
+  ...VERSION,
+  ...(key === null ? {} : { [KEY]: key }),
+});
 
 /** `key base64,key base64`; what is empty is left out. */
 export function metadataOf(values: Record<string, string>): string {
