@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
+use proto::clock::skew_notice;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -22,6 +23,14 @@ pub fn line(text: &str) -> Result<()> {
 #[expect(clippy::print_stderr, reason = "this is where remarks are printed")]
 pub fn remark(text: &str) {
     eprintln!("{}", harmless(text));
+}
+
+/// Says that this machine's clock is wrong, if it is, by the clock of a coordinator.
+pub fn remark_on_clock(theirs: Option<OffsetDateTime>) {
+    let ahead = theirs.map(|theirs| OffsetDateTime::now_utc() - theirs);
+    if let Some(notice) = ahead.and_then(|ahead| skew_notice(ahead, "this machine")) {
+        remark(&format!("{} {}", notice.message, notice.hint));
+    }
 }
 
 /// Says one JSON document.

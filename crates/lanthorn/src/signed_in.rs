@@ -2,6 +2,7 @@
 //! The access token is kept in memory only.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::membership::Memberships;
 use crate::report::failure;
 use crate::trusted::{Trusted, pin_of_first};
-use crate::{device, running};
+use crate::{device, print, running};
 
 /// How often it is waited for a turn.
 const MAX_TURNS: u32 = 5;
@@ -34,6 +35,7 @@ pub struct SignedIn {
     lanes: peer::Config,
     /// The coordinator's id; any, for this machine's own.
     id: Option<String>,
+    clock_was_compared: AtomicBool,
 }
 
 impl SignedIn {
@@ -56,8 +58,13 @@ impl SignedIn {
         let mut failed = None;
         for way in ways {
             let stranger = Client::new(&way);
-            let signed_in =
-                Self { known: Mutex::new(stranger.clone()), stranger, lanes: lanes.clone(), id: id.clone() };
+            let signed_in = Self {
+                known: Mutex::new(stranger.clone()),
+                stranger,
+                lanes: lanes.clone(),
+                id: id.clone(),
+                clock_was_compared: AtomicBool::new(false),
+            };
             match signed_in.renew().await {
                 Ok(()) => return Ok(signed_in),
                 Err(error) if error.is::<Refused>() => return Err(error),
@@ -93,7 +100,7 @@ impl SignedIn {
     }
 
     async fn ask_token(&self) -> Result<()> {
-        let Nonce { nonce, coordinator } = self.stranger.get("/api/v1/auth/nonce").await?;
+        let Nonce { nonce, coordinator, time } = self.stranger.get("/api/v1/auth/nonce").await?;
         // A signature for another coordinator would open that one to whoever answers here.
         if self.id.as_ref().is_some_and(|id| *id != coordinator) {
             return Err(failure(
@@ -101,6 +108,9 @@ impl SignedIn {
                 "This is not the coordinator that this machine has joined.",
                 "If it was set up anew, join it again with: lanthorn pair",
             ));
+        }
+        if !self.clock_was_compared.swap(true, Ordering::Relaxed) {
+            print::remark_on_clock(time);
         }
         let signature = base64url::encode(&self.lanes.key.sign(&token_text(&coordinator, &nonce)));
         let asked = TokenRequest { client_device_id: self.device(), nonce, signature };
@@ -190,7 +200,7 @@ fn is_token_over(error: &anyhow::Error) -> bool {
 }
 
 /// The way to this machine's own coordinator.
-fn own(config: &Config) -> Result<Connector> {
+pub fn own(config: &Config) -> Result<Connector> {
     let state = &config.homes.state;
     let bound = running::read(state)?.ok_or_else(|| {
         failure(

@@ -2,8 +2,8 @@
 //!
 //! Data flow: [`id`] names things, [`path`] names places inside a share, [`access`] says what may be done,
 //! [`offered`] to whom it is offered at all, [`ticket`] carries that to a device, [`lineage`] says which keys sign tickets,
-//! [`error`] says why not, [`api`] holds the JSON shapes of the HTTP API,
-//! [`wire`] what devices and coordinators say to each other besides, [`pin`] by which certificate they know each other, and
+//! [`error`] says why not, [`clock`] that a clock is wrong, [`api`] holds the JSON shapes of the HTTP API,
+//! [`wire`] what devices and coordinators say to each other besides, [`pin`] by which certificate they know each other, [`pairing_proof`] that they are who they say, and
 //! [`words`] what people compare.
 //! No tokio, no clock, no input or output: callers pass the time in and the bytes out.
 
@@ -11,10 +11,12 @@ pub mod access;
 pub mod access_token;
 pub mod api;
 pub mod base64url;
+pub mod clock;
 pub mod error;
 pub mod id;
 pub mod lineage;
 pub mod offered;
+pub mod pairing_proof;
 pub mod path;
 pub mod pin;
 pub mod secret;

@@ -23,10 +23,8 @@ pub fn byte(word: &str) -> Option<u8> {
     LIST.lines().position(|listed| listed == word).and_then(|at| u8::try_from(at).ok())
 }
 
-/// The words of a pairing. They change with all that the device is about to pin of the coordinator, with the device's
-/// own key, and with the pairing. Costs milliseconds of work on purpose.
-#[must_use]
-pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &str) -> [&'static str; 4] {
+/// All that the device is about to pin of the coordinator, the device's own key, and the pairing, as one hash.
+pub(crate) fn pinned_hash(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &str) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_derive_key("lanthorn 2026-11-21 words of a pairing");
     let authority = coordinator.authority.as_deref().unwrap_or_default();
     let keys: Vec<String> = coordinator.ticket_keys.iter().map(ToString::to_string).collect();
@@ -38,7 +36,14 @@ pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut hash = hasher.finalize();
+    hasher.finalize()
+}
+
+/// The words of a pairing. They change with all that the device is about to pin of the coordinator, with the device's
+/// own key, and with the pairing. Costs milliseconds of work on purpose.
+#[must_use]
+pub fn pairing_words(coordinator: &CoordinatorKeys, device: DeviceId, pairing: &str) -> [&'static str; 4] {
+    let mut hash = pinned_hash(coordinator, device, pairing);
     for _ in 0..ROUNDS {
         hash = blake3::hash(hash.as_bytes());
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use peer::{DeviceKey, Stream};
 use proto::api::devices::LinkStanding;
-use proto::ticket::CLOCK_SKEW;
+use proto::clock::skew_notice;
 use proto::wire::link::{
     FromAgent, FromCoordinator, GREETING, HEARTBEAT, MAX_MESSAGE_BYTES, Registration, TicketKeys, VERSION,
     hello_text,
@@ -189,7 +189,7 @@ impl Link {
                 self.take_keys(keys)?;
                 self.trust.set_gateways(id, gateways);
                 self.trust.set_relays(id, relays);
-                self.welcomed(notice.or_else(|| clock_notice(own_clock - time)));
+                self.welcomed(notice.or_else(|| skew_notice(own_clock - time, "this machine")));
                 Ok(())
             }
             FromCoordinator::Refused { error } => Err(End::Refused(error)),
@@ -382,16 +382,4 @@ fn parse(message: Option<Result<Message, WsError>>) -> Result<Option<FromCoordin
         Some(Ok(Message::Close(_))) | None => Err(End::Socket(Box::new(WsError::ConnectionClosed))),
         Some(Err(error)) => Err(error.into()),
     }
-}
-
-/// What this device says of its own clock, if it differs by more than tickets allow.
-fn clock_notice(ahead: time::Duration) -> Option<ApiError> {
-    (ahead.abs() > CLOCK_SKEW).then(|| {
-        let (seconds, side) = (ahead.whole_seconds().unsigned_abs(), if ahead.is_positive() { "ahead of" } else { "behind" });
-        ApiError::new(
-            ErrorCode::ClockSkew,
-            format!("This machine's clock is {seconds} seconds {side} the coordinator's; tickets cannot be checked."),
-            "Set both clocks by the network (on Linux: timedatectl set-ntp true).",
-        )
-    })
 }

@@ -11,11 +11,11 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use peer::connection::{Connection, canonical};
 use proto::api::auth::Privacy;
-use proto::ticket::CLOCK_SKEW;
+use proto::clock::skew_notice;
 use proto::wire::link::{
     Addresses, FromAgent, FromCoordinator, GREETING, MAX_MESSAGE_BYTES, Registration, VERSION, hello_text,
 };
-use proto::{ApiError, DeviceId, ErrorCode, base64url};
+use proto::{DeviceId, ErrorCode, base64url};
 
 use super::caller::connection;
 use super::error::Refusal;
@@ -148,7 +148,7 @@ async fn greet(
         gateways: rooms.gateway.id().into_iter().collect(),
         // The relay is at the address that this machine has just used: no other is known to lead here from there.
         relays: asked_as.filter(|_| rooms.authority.certificate().is_some()).into_iter().collect(),
-        notice: is_wrong(skew).then(|| clock_words(skew, "this machine")),
+        notice: skew_notice(skew, "this machine"),
     };
     send(socket, &welcome).await?;
     for missed in std::mem::take(&mut link.missed) {
@@ -304,23 +304,6 @@ impl From<RegisterError> for End {
     }
 }
 
-/// True if two clocks differ by more than tickets allow.
-pub(crate) fn is_wrong(skew: time::Duration) -> bool {
-    skew.abs() > CLOCK_SKEW
-}
-
-/// What is said of a machine whose clock is wrong.
-pub(crate) fn clock_words(skew: time::Duration, whose: &str) -> ApiError {
-    let direction = if skew.is_positive() { "ahead of" } else { "behind" };
-    let seconds = skew.whole_seconds().unsigned_abs();
-    let amount = super::error::spoken(seconds);
-    ApiError::new(
-        ErrorCode::ClockSkew,
-        format!("The clock of {whose} is {amount} {direction} the coordinator's; tickets cannot be checked."),
-        "Set both clocks by the network (on Linux: timedatectl set-ntp true).",
-    )
-}
-
 #[cfg(test)]
 mod unit {
     use super::*;
@@ -342,12 +325,5 @@ mod unit {
             addresses(&["127.0.0.1:7000", "10.0.0.2:7000"]).direct
         );
         assert!(seen(&[], "127.0.0.1").is_empty(), "it listens nowhere");
-    }
-
-    #[test]
-    fn a_wrong_clock_is_put_in_words() {
-        let words = |skew| clock_words(time::Duration::seconds(skew), "Cellar").message;
-        assert!(words(300).contains("Cellar is 5 minutes ahead of"), "{}", words(300));
-        assert!(words(-7200).contains("2 hours behind"), "{}", words(-7200));
     }
 }

@@ -5,10 +5,11 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use peer::{LaneKind, PathState};
 use proto::api::devices::{DevicePath, Lane};
+use proto::clock::skew_notice;
+use proto::ticket::CLOCK_SKEW;
 use proto::{ApiError, DeviceId, Permission, ShareId};
 use serde_json::json;
 
-use super::agents_link::{clock_words, is_wrong};
 use super::error::Refusal;
 use super::trail::Trail;
 use super::upload_key::{self, DeviceCaller};
@@ -87,11 +88,11 @@ pub(super) fn may_answer(rooms: &Rooms, device: DeviceId) -> Result<(), Refusal>
     if !presence.online {
         return Err(LinkError::Offline.into());
     }
-    if is_wrong(presence.skew) {
-        let name = rooms.identity.devices().find(device).map(|row| row.name).unwrap_or_default();
-        return Err(Refusal(clock_words(presence.skew, &name)));
+    if presence.skew.abs() <= CLOCK_SKEW {
+        return Ok(());
     }
-    Ok(())
+    let name = rooms.identity.devices().find(device).map(|row| row.name).unwrap_or_default();
+    skew_notice(presence.skew, &name).map_or(Ok(()), |notice| Err(Refusal(notice)))
 }
 
 /// How a device is reached now: on which lane, how fast, and why not better.

@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use proto::ErrorCode::{self, *};
+use proto::clock::spoken;
 use proto::{ApiError, Permission};
 
 use crate::access::Denied;
@@ -122,17 +123,6 @@ fn locked(wait: Wait) -> Refusal {
     Refusal(ApiError::new(Locked, message, hint).retry_after(wait.seconds))
 }
 
-/// A time as people say it, never shorter than it is.
-pub(crate) fn spoken(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..90 => (seconds, "second"),
-        90..5400 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds.div_ceil(3600), "hour"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
-}
-
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the database failed");
@@ -230,24 +220,5 @@ impl From<LinkError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.0.into_response()
-    }
-}
-
-#[cfg(test)]
-mod unit {
-    use super::spoken;
-
-    #[test]
-    fn times_are_spoken_and_never_too_short() {
-        for (seconds, text) in [
-            (1, "1 second"),
-            (89, "89 seconds"),
-            (91, "2 minutes"),
-            (900, "15 minutes"),
-            (5400, "2 hours"),
-            (86_400, "24 hours"),
-        ] {
-            assert_eq!(spoken(seconds), text);
-        }
     }
 }

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use proto::api::keys::{Keys, PresentKey, PreviousKey, Rotate};
+use proto::clock::spoken;
 use proto::{ApiError, ErrorCode};
 use serde_json::json;
 
 use super::caller::OwnerCaller;
-use super::error::{Refusal, spoken};
+use super::error::Refusal;
 use super::json::JsonBody;
 use super::trail::Trail;
 use crate::access::ticket_keys::NotNow;

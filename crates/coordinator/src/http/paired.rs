@@ -57,6 +57,7 @@ pub(crate) async fn list(State(coordinator): State<Coordinator>, caller: Caller)
 pub(crate) async fn rename(
     State(coordinator): State<Coordinator>,
     PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
     Path(id): Path<String>,
     JsonBody(rename): JsonBody<Rename>,
 ) -> Result<Json<PairedDevice>, Refusal> {
@@ -67,8 +68,10 @@ pub(crate) async fn rename(
         let change = SettingsChange { device_name: Some(name.clone()), ..SettingsChange::default() };
         rooms.settings.change(change).await?;
     }
-    let row = rooms.identity.devices().rename(id, &name).await?;
-    row.map(|row| Json(shown(rooms, row))).ok_or_else(no_such_device)
+    let row = rooms.identity.devices().rename(id, &name).await?.ok_or_else(no_such_device)?;
+    let entry = trail.done(Some(&caller), "device.renamed", json!({}));
+    rooms.audit.record_durably(Entry { device: Some(id), ..entry }).await;
+    Ok(Json(shown(rooms, row)))
 }
 
 /// Ends a machine's membership: its tokens, tickets and streams end at once, and it has to be paired anew.

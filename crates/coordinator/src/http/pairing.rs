@@ -13,7 +13,7 @@ use proto::api::pairing::{
 };
 use proto::api::people::InviteGrant;
 use proto::wire::link::Revoked;
-use proto::{ApiError, DeviceId, ErrorCode, words};
+use proto::{ApiError, DeviceId, ErrorCode, pairing_proof, words};
 use serde_json::json;
 
 use super::caller::OwnerCaller;
@@ -135,14 +135,21 @@ pub(crate) async fn start(
     if row.invite.is_none() {
         rooms.tell(&Happening::PairingWaiting);
     }
+    let tickets = rooms.tickets.keys();
+    let proof = pairing_proof::sign(&tickets.present().key, &keys, device, &row.id).map_err(|error| {
+        tracing::error!(%error, "the ticket key signs nothing");
+        Refusal::internal()
+    })?;
     Ok(Json(PairingStarted {
         pairing_code: row.invite.is_none().then_some(code),
         words: split(&row.words),
         pending_pairing_id: row.id,
         challenge: row.challenge,
         coordinator: keys,
-        lineage: Some(rooms.tickets.keys().lineage().clone()),
+        lineage: Some(tickets.lineage().clone()),
+        proof: Some(proof),
         expires_at: from_ms(row.expires_ms),
+        time: Some(rooms.clock.wall()),
     }))
 }
 

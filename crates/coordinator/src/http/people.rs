@@ -45,6 +45,7 @@ pub(crate) async fn list(State(coordinator): State<Coordinator>, caller: Caller)
 pub(crate) async fn rename(
     State(coordinator): State<Coordinator>,
     PrivateCaller(caller): PrivateCaller,
+    trail: Trail,
     Path(id): Path<String>,
     JsonBody(rename): JsonBody<Rename>,
 ) -> Result<Json<Person>, Refusal> {
@@ -53,8 +54,10 @@ pub(crate) async fn rename(
         return Err(nobody());
     }
     let name = parse_name(&rename.name).map_err(Refusal::parameter)?;
-    let row = coordinator.rooms().identity.principals().rename(id, &name).await?;
-    row.map(|row| Json(shown(row, &caller))).ok_or_else(nobody)
+    let rooms = coordinator.rooms();
+    let row = rooms.identity.principals().rename(id, &name).await?.ok_or_else(nobody)?;
+    rooms.audit.record_durably(trail.done(Some(&caller), "person.renamed", json!({"person": id}))).await;
+    Ok(Json(shown(row, &caller)))
 }
 
 /// Ends a person's rights, machines and browsers here, at once and everywhere.

@@ -29,7 +29,9 @@ pub(crate) async fn nonce(
         tracing::error!(%error, "no random numbers");
         Refusal::internal()
     })?;
-    Ok(Json(Nonce { nonce, coordinator: coordinator.rooms().tickets.coordinator().to_owned() }))
+    let rooms = coordinator.rooms();
+    let time = Some(rooms.clock.wall());
+    Ok(Json(Nonce { nonce, coordinator: rooms.tickets.coordinator().to_owned(), time }))
 }
 
 /// Gives a paired machine an access token for its signature of the nonce.

@@ -28,6 +28,9 @@ pub struct ReadAudit {
     /// Only what this person did.
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
+    /// Only what was refused.
+    #[arg(long)]
+    refused: bool,
     /// How many: 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -35,7 +38,7 @@ pub struct ReadAudit {
     #[arg(long, conflicts_with_all = ["limit", "json"])]
     export: bool,
     /// Read the whole log and tell whether each entry is as it was written.
-    #[arg(long, conflicts_with_all = ["limit", "export", "action", "person"])]
+    #[arg(long, conflicts_with_all = ["limit", "export", "action", "person", "refused"])]
     verify: bool,
     #[command(flatten)]
     asking: Asking,
@@ -56,6 +59,9 @@ impl ReadAudit {
         let mut query = format!("?limit={}", self.limit);
         if let Some(action) = &self.action {
             query += &format!("&action={}", in_query(action));
+        }
+        if self.refused {
+            query += "&allowed=false";
         }
         if let Some(typed) = &self.person {
             let people: People = at.get("/api/v1/people").await?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use peer::DeviceKey;
+use proto::api::auth::Status;
 use proto::api::pairing::{Claim, ClaimPairing, CoordinatorKeys, PairingStarted, StartPairing, claim_text};
-use proto::{CertificatePin, ErrorCode, Offered, base64url, words};
+use proto::{CertificatePin, DeviceId, ErrorCode, Offered, base64url, pairing_proof, words};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -19,7 +20,7 @@ use crate::membership::{Membership, Memberships, Proof};
 use crate::print;
 use crate::report::{Interrupted, failure};
 use crate::trusted::{Trusted, pin_of_first};
-use crate::{device, offering};
+use crate::{device, offering, signed_in};
 
 /// How often it is asked whether somebody has confirmed.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -106,7 +107,9 @@ impl Pair {
         })?;
         let key = device::load_or_make(&config.homes.state)?;
         let invitation = Invitation::of(target, self.invite.as_deref());
-        let started = self.start(config, &address, &key, invitation.as_ref()).await?;
+        let name = device_name(config).await;
+        let started = self.start(&name, &address, &key, invitation.as_ref()).await?;
+        print::remark_on_clock(started.time);
         let proof = self.proof(&address, &started.coordinator).await?;
         let offered = self.offered(config, &started.coordinator.name).await?;
         // What is shown is made here, from what this machine saw. Somebody in between cannot make it the same.
@@ -120,13 +123,13 @@ impl Pair {
         let mut membership = claim(&address, &key, &started, &proof, said_later).await?;
         (membership.proof, membership.offered) = (proof, offered);
         Memberships::change(&config.homes.state, |all| all.add(membership.clone()))?;
-        self.say_joined(&config.device_name, &membership)
+        self.say_joined(&name, &membership)
     }
 
     /// Begins. An invitation is said only to who has proved to be the one that it is from.
     async fn start(
         &self,
-        config: &Config,
+        name: &str,
         address: &Address,
         key: &DeviceKey,
         invitation: Option<&Invitation>,
@@ -136,13 +139,13 @@ impl Pair {
         let client = Client::new(&Connector::new(address.clone(), trusted)?);
         let asked = StartPairing {
             display_name: self.user.clone().unwrap_or_else(user_name),
-            device_name: config.device_name.clone(),
+            device_name: name.to_owned(),
             platform: std::env::consts::OS.into(),
             public_key: key.id(),
             invite: invitation.filter(|_| pin.is_some()).map(|invitation| invitation.text.clone()),
         };
         let started: PairingStarted = client.post("/api/v1/pairing/start", &asked).await?;
-        check_keys(&started, pin)?;
+        check_keys(&started, key.id(), pin)?;
         Ok(started)
     }
 
@@ -193,7 +196,9 @@ impl Pair {
             }
             None => "The invitation lets this machine in.".into(),
         });
-        let minutes = (started.expires_at - OffsetDateTime::now_utc()).whole_minutes().clamp(1, 60);
+        let minutes = (started.expires_at - started.time.unwrap_or_else(OffsetDateTime::now_utc))
+            .whole_minutes()
+            .clamp(1, 60);
         lines.push(format!("There are {minutes} minutes for it. Ctrl-C cancels."));
         lines.iter().try_for_each(|line| self.say(line))
     }
@@ -237,20 +242,33 @@ fn document(membership: &Membership) -> serde_json::Value {
     })
 }
 
+/// What this machine is called: as it is typed here, else by what runs on it, else by the settings.
+async fn device_name(config: &Config) -> String {
+    let running = async {
+        let own = signed_in::own(config).ok()?;
+        Client::new(&own).get::<Status>("/api/v1/status").await.ok()
+    };
+    let typed = config.typed.device_name.is_some();
+    let running = if typed { None } else { running.await };
+    running.map_or_else(|| config.device_name.clone(), |status| status.device_name)
+}
+
 /// Whoever is signed in on this machine.
 fn user_name() -> String {
     let named = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "Somebody".into())
 }
 
-/// The coordinator's keys follow from the one that its id is made of, and it has the certificate that the invitation says.
-fn check_keys(started: &PairingStarted, pin: Option<CertificatePin>) -> Result<()> {
+/// The coordinator holds the key by which it goes, its keys follow from the one that its id is made of, and it has the
+/// certificate that the invitation says.
+fn check_keys(started: &PairingStarted, device: DeviceId, pin: Option<CertificatePin>) -> Result<()> {
     let keys = &started.coordinator;
-    let follow = match &started.lineage {
-        Some(lineage) => lineage.proves(&keys.id, &keys.ticket_keys),
-        None => keys.ticket_keys.iter().all(|key| key.id() == keys.id),
+    let (Some(lineage), Some(proof)) = (&started.lineage, &started.proof) else {
+        bail!("the coordinator does not prove its keys; it may need an update");
     };
-    ensure!(follow && !keys.ticket_keys.is_empty(), "the coordinator's id is not that of its keys");
+    ensure!(lineage.proves(&keys.id, &keys.ticket_keys), "the coordinator's id is not that of its keys");
+    let holds = pairing_proof::holds(keys, device, &started.pending_pairing_id, proof);
+    ensure!(holds, "the coordinator does not hold the key by which it goes");
     let its = match &keys.authority {
         Some(pem) => Some(pin_of_first(pem)?),
         None => keys.certificate,
@@ -348,6 +366,50 @@ fn keep(claim: Claim, address: &Address, key: &DeviceKey, started: &PairingStart
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto::Lineage;
+    use proto::ticket::SigningKey;
+
+    #[test]
+    fn a_coordinator_goes_by_a_key_that_it_holds() {
+        let [attic, other] = std::array::from_fn(|_| SigningKey::generate().unwrap());
+        let device = DeviceId::from_public_key([1; 32]);
+        let started = |by: &SigningKey, id: &SigningKey, pin: CertificatePin| {
+            let coordinator = CoordinatorKeys {
+                id: id.public().id(),
+                name: "Attic".into(),
+                ticket_keys: vec![attic.public()],
+                authority: None,
+                certificate: Some(pin),
+                urls: Vec::new(),
+            };
+            PairingStarted {
+                pending_pairing_id: "p".into(),
+                pairing_code: None,
+                words: Vec::new(),
+                challenge: String::new(),
+                lineage: Some(Lineage::begin(id.public())),
+                proof: Some(pairing_proof::sign(by, &coordinator, device, "p").unwrap()),
+                coordinator,
+                expires_at: OffsetDateTime::UNIX_EPOCH,
+                time: None,
+            }
+        };
+        let [its, a_liars] = [b"c", b"d"].map(|bytes| CertificatePin::of(bytes));
+        let good = started(&attic, &attic, its);
+        check_keys(&good, device, Some(its)).unwrap();
+        let passed_on = PairingStarted { proof: good.proof.clone(), ..started(&attic, &attic, a_liars) };
+        for (bad, why) in [
+            (started(&other, &attic, its), "does not hold"),
+            (started(&attic, &other, its), "id is not that"),
+            (passed_on, "does not hold"),
+            (PairingStarted { proof: None, ..good.clone() }, "does not prove"),
+            (PairingStarted { lineage: None, ..good.clone() }, "does not prove"),
+        ] {
+            let error = check_keys(&bad, device, None).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(check_keys(&good, device, Some(a_liars)).is_err(), "the invitation says another certificate");
+    }
 
     #[test]
     fn an_invitation_is_in_the_link_or_beside_the_address() {

@@ -89,6 +89,22 @@ fn an_invitation_says_whom_to_believe_and_an_impostor_is_told_nothing() {
 }
 
 #[test]
+fn a_machine_joins_by_the_name_that_it_runs_under() {
+    let (_attic, server, mut owner) = World::set_up();
+    let cellar = World::new();
+    let running = cellar.start_with(["--port", "0", "--no-browser", "--device-name", "Cellar"]);
+    let mut names = |more: &[&str]| {
+        Joining::begin_with(&cellar, &server, more).confirm(&mut owner);
+        let devices = owner.get("/api/v1/devices").expect_status(200).json();
+        devices["devices"].as_array().unwrap()[1]["name"].clone()
+    };
+    assert_eq!(names(&["--device-name", "Typed"]), "Typed");
+    assert_eq!(names(&[]), "Cellar");
+    drop(running);
+    assert_ne!(names(&[]), "Cellar");
+}
+
+#[test]
 fn an_invitation_that_does_not_say_whom_to_believe_is_kept_until_words_were_compared() {
     let (attic, server, _owner) = World::set_up();
     let cellar = World::new();

@@ -46,9 +46,15 @@ pub struct PairingStarted {
     /// How the coordinator's keys follow from the one that its id is made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
+    /// The present key's signature of what the words are made of (see [`crate::pairing_proof`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
     /// When the code ends.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
+    /// The coordinator's clock, so that a machine whose clock is wrong can say so.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub time: Option<OffsetDateTime>,
 }
 
 /// The keys of a coordinator, as a device pins them.
@@ -170,6 +176,9 @@ pub struct Nonce {
     pub nonce: String,
     /// The coordinator to sign it for. A machine that has joined it compares.
     pub coordinator: String,
+    /// The coordinator's clock, so that a machine whose clock is wrong can say so.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub time: Option<OffsetDateTime>,
 }
 
 /// A device asks for an access token.

@@ -138,6 +138,17 @@ async fn nobody_reaches_what_is_another_s() {
     let own = guest.get(&world, "/api/v1/auth/me").await.body["principal"].as_str().unwrap().to_owned();
     let answer = guest.send(&world, Method::PATCH, &format!("/api/v1/people/{own}"), Some(renamed)).await;
     assert_eq!(answer.body["display_name"], "Ada L.");
+    let path = format!("/api/v1/devices/{device}");
+    let answer = owner.send(&world, Method::PATCH, &path, Some(json!({"name": "Loft"}))).await;
+    assert_eq!(answer.body["name"], "Loft");
+    for (action, who, about) in [
+        ("person.renamed", json!(own), ["/detail/person", own.as_str()]),
+        ("device.renamed", owners["principal"].clone(), ["/device", &device.to_string()]),
+    ] {
+        let log = owner.get(&world, &format!("/api/v1/audit?action={action}")).await.body;
+        let entry = &log["entries"][0];
+        assert_eq!((&entry["actor"], entry.pointer(about[0])), (&who, Some(&json!(about[1]))), "{log}");
+    }
 }
 
 #[tokio::test]

@@ -4,13 +4,14 @@ use axum::http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use peer::DeviceKey;
 use proto::api::devices::{JoinedCoordinator, LinkStanding};
-use proto::api::pairing::{CoordinatorKeys, claim_text};
+use proto::api::pairing::{PairingStarted, claim_text};
 use proto::{ApiError, CertificatePin, ErrorCode, base64url, words};
 use rustls::pki_types::{CertificateDer, pem};
 use serde_json::{Value, json};
 
 use super::machines::Machine;
 use super::{Answer, Browser, World, device_key, on_machine, open, private};
+use crate::clock::Clock;
 
 /// A machine that is not paired yet.
 fn stranger(seed: u8) -> Machine {
@@ -86,7 +87,12 @@ async fn a_machine_joins_by_one_act_on_each_side() {
     let started = machine.start(&world).await;
     let code = str_of(&started, "pairing_code");
     assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()), "{code}");
-    let keys: CoordinatorKeys = serde_json::from_value(started["coordinator"].clone()).unwrap();
+    let told: PairingStarted = serde_json::from_value(started.clone()).unwrap();
+    assert_eq!(told.time, Some(world.clock.wall()), "a machine can tell that its clock is wrong");
+    let keys = told.coordinator;
+    let proof = told.proof.unwrap();
+    assert!(proto::pairing_proof::holds(&keys, machine.key.id(), &told.pending_pairing_id, &proof));
+    assert!(told.lineage.unwrap().proves(&keys.id, &keys.ticket_keys));
     assert_eq!(keys.urls[0], "https://192.168.1.7:7000/", "as the machine asked for it");
     let own = words::pairing_words(&keys, machine.key.id(), str_of(&started, "pending_pairing_id"));
     assert_eq!(started["words"], json!(own), "the machine can make the words itself");

@@ -2,11 +2,12 @@
 
 use axum::http::{Method, StatusCode};
 use peer::DeviceKey;
-use proto::api::pairing::token_text;
+use proto::api::pairing::{Nonce, token_text};
 use proto::base64url;
 use serde_json::{Value, json};
 
 use super::{Browser, World, device_key, on_machine, open, private};
+use crate::clock::Clock;
 
 /// A program on a machine: it has no cookies, sends no marks of a page, and holds its key.
 pub(super) struct Machine {
@@ -58,6 +59,9 @@ async fn a_machine_proves_itself_and_asks_without_the_marks_of_a_page() {
     let (world, mut owner) = World::set_up().await;
     let mut machine = Machine::new(private(4), device_key()).with_token(&world).await;
     let me = machine.me(&world).await.body;
+    let nonce = machine.at.get(&world, "/api/v1/auth/nonce").await.body;
+    let nonce: Nonce = serde_json::from_value(nonce).unwrap();
+    assert_eq!(nonce.time, Some(world.clock.wall()), "a machine can tell that its clock is wrong");
     assert_eq!(me["client_device"], json!(device_key().id()));
     assert_eq!((&me["session"], &me["owner"], &me["read_only"]), (&Value::Null, &json!(true), &json!(false)));
     assert_eq!(me["principal"], owner.get(&world, "/api/v1/auth/me").await.body["principal"]);
