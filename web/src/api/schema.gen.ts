@@ -1896,6 +1896,11 @@ export interface components {
             coordinator: string;
             /** @description The text. */
             nonce: string;
+            /**
+             * Format: date-time
+             * @description The coordinator's clock, so that a machine whose clock is wrong can say so.
+             */
+            time?: string | null;
         };
         /** @description A machine that has shares for the caller and is not there. */
         OfflineDevice: {
@@ -1960,6 +1965,13 @@ export interface components {
             pairing_code?: string | null;
             /** @description This pairing. */
             pending_pairing_id: string;
+            /** @description The present key's signature of what the words are made of (see [`crate::pairing_proof`]). */
+            proof?: string | null;
+            /**
+             * Format: date-time
+             * @description The coordinator's clock, so that a machine whose clock is wrong can say so.
+             */
+            time?: string | null;
             /** @description Four words to compare on both screens. */
             words: string[];
         };
