@@ -80,6 +80,13 @@ impl RelPath {
         Some(Self { bytes: self.bytes[..keep.saturating_sub(1)].to_vec() })
     }
 
+    /// True for what is somewhere inside of this folder, the folder itself not.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        let rest = other.bytes.strip_prefix(&*self.bytes);
+        rest.is_some_and(|rest| if self.is_root() { !rest.is_empty() } else { rest.starts_with(b"/") })
+    }
+
     /// This path with one more name, given as bytes of the file system (what `readdir` returned).
     ///
     /// # Errors
@@ -301,6 +308,16 @@ mod tests {
         assert_eq!(path.parent().unwrap().parent().unwrap().to_string(), "a");
         assert!(path.parent().unwrap().parent().unwrap().parent().unwrap().is_root());
         assert_eq!(RelPath::root().parent(), None);
+    }
+
+    #[test]
+    fn a_folder_holds_what_is_inside() {
+        let path = |text: &str| text.parse::<RelPath>().unwrap();
+        for (folder, inside, holds) in
+            [("a", "a/b", true), ("a", "a/b/c", true), ("", "a", true), ("a", "a", false), ("a", "ab", false), ("", "", false)]
+        {
+            assert_eq!(path(folder).holds(&path(inside)), holds, "{folder} {inside}");
+        }
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! The rooms of the file plane: listing, reading, packing, searching, picturing. They name no transport.
 
+pub mod acts;
 pub mod archive;
 pub mod entry;
 pub mod entry_json;
@@ -8,6 +9,7 @@ pub mod index;
 pub mod kind;
 pub mod list;
 pub mod media;
+pub mod mirror;
 pub mod names;
 pub mod natural;
 pub mod pieces;
@@ -17,6 +19,7 @@ pub mod search;
 pub mod thumbnail;
 pub mod tool;
 pub mod transcode;
+pub mod tree;
 pub mod undo;
 pub mod versions;
 pub mod watch;

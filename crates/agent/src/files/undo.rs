@@ -5,27 +5,30 @@
 
 use std::io::Write;
 
-use proto::api::writing::Outcome;
+use proto::api::writing::{Outcome, UNDO_DAYS};
 use proto::{PrincipalId, RelPath, TrashId, UndoToken, VersionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::entry;
+use super::{FilesError, entry};
 use super::write::WriteError;
 use super::write::publish::Published;
 use crate::agent::Share;
 use crate::share::write::Spot;
 
+/// For how long a note is good.
+const LIFETIME_MS: i64 = UNDO_DAYS as i64 * 24 * 3600 * 1000;
+
 /// One thing to do, in order to undo. Each names what it expects to find: what changed since is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Inverse {
-    /// The file was made: it goes to the trash.
+    /// It was made: it goes to the trash.
     Discard {
         /// Where it is.
         path: RelPath,
-        /// Its version, or nothing for a folder.
-        version: Option<String>,
+        /// Its [`entry::version`]. A folder's changes with the names in it.
+        version: String,
     },
     /// The file was replaced: the former content comes back.
     Bring {
@@ -36,18 +39,32 @@ pub enum Inverse {
         /// What comes back.
         id: VersionId,
     },
-    /// It was moved: it goes back.
-    MoveBack {
+    /// It was moved over a file: it goes back, and then the former content comes back.
+    Separate {
         /// Where it is.
         path: RelPath,
         /// Where it goes.
         to: RelPath,
-        /// Its number on the disk.
-        ino: u64,
+        /// The version that the act made.
+        version: String,
+        /// What comes back.
+        id: VersionId,
+    },
+    /// It was moved: it goes back.
+    MoveBack(Back),
+    /// Names were changed together: they all go back together.
+    RenameBack {
+        /// Each of them.
+        moves: Vec<Back>,
     },
     /// The folder was made: it is removed if it is empty.
     RemoveFolder {
         /// Where it is.
+        path: RelPath,
+    },
+    /// The empty folder was removed: it is made again.
+    MakeFolder {
+        /// Where it was.
         path: RelPath,
     },
     /// It was deleted: it comes back out of the trash.
@@ -55,6 +72,17 @@ pub enum Inverse {
         /// Its name there.
         id: TrashId,
     },
+}
+
+/// The way back of something that was moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    /// Where it is.
+    pub path: RelPath,
+    /// Where it goes.
+    pub to: RelPath,
+    /// Its number on the disk.
+    pub ino: u64,
 }
 
 /// How to undo one act.
@@ -66,6 +94,59 @@ pub struct Note {
     pub by: PrincipalId,
     /// What to do, in this order.
     pub steps: Vec<Inverse>,
+}
+
+impl Note {
+    /// How to undo something that was done now.
+    #[must_use]
+    pub fn new(by: PrincipalId, steps: Vec<Inverse>) -> Self {
+        Self { at_ms: now_ms(), by, steps }
+    }
+
+    /// True once it is over its time.
+    #[must_use]
+    pub fn is_over(&self, now_ms: i64) -> bool {
+        now_ms - self.at_ms > LIFETIME_MS
+    }
+
+    /// Writes it down under a token.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn write(&self, share: &Share, token: UndoToken) -> Result<(), WriteError> {
+        let note = serde_json::to_vec(self).map_err(std::io::Error::from)?;
+        Ok(spot(share, token)?.create()?.write_all(&note)?)
+    }
+
+    /// Takes a note, for who did it. Nobody else gets it afterwards.
+    ///
+    /// # Errors
+    /// [`WriteError::Gone`]: never was, was used, or is over its time. [`WriteError::NotYours`].
+    pub fn take(share: &Share, token: UndoToken, by: PrincipalId) -> Result<Self, WriteError> {
+        let gone = |error: FilesError| match error {
+            FilesError::NotFound => WriteError::Gone,
+            error => error.into(),
+        };
+        let spot = spot(share, token)?;
+        let text = std::io::read_to_string(spot.open().map_err(gone)?.file)?;
+        let note: Self = serde_json::from_str(&text).map_err(|_| WriteError::Gone)?;
+        if note.by != by {
+            return Err(WriteError::NotYours);
+        }
+        match spot.remove_file() {
+            // Somebody else who has the token was quicker.
+            Err(WriteError::Files(error)) => Err(gone(error)),
+            Err(error) => Err(error),
+            Ok(()) if note.is_over(now_ms()) => Err(WriteError::Gone),
+            Ok(()) => Ok(note),
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 /// Writes down how to undo an act. Nothing is written, and there is no token, for an act that did nothing.
@@ -81,10 +162,7 @@ pub fn write_down(
         return Ok(None);
     }
     let token = UndoToken::generate();
-    let at_ms =
-        i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    let note = serde_json::to_vec(&Note { at_ms, by, steps }).map_err(std::io::Error::from)?;
-    spot(share, token)?.create()?.write_all(&note)?;
+    Note::new(by, steps).write(share, token)?;
     Ok(Some(token))
 }
 
@@ -99,7 +177,7 @@ pub fn inverse_of(published: &Published) -> Option<Inverse> {
     let (path, version) = (published.path.clone(), entry::version(&published.stat));
     match (published.outcome, published.kept) {
         (Outcome::Replaced, Some(id)) => Some(Inverse::Bring { path, version, id }),
-        (Outcome::Done | Outcome::Renamed, _) => Some(Inverse::Discard { path, version: Some(version) }),
+        (Outcome::Done | Outcome::Renamed, _) => Some(Inverse::Discard { path, version }),
         _ => None,
     }
 }

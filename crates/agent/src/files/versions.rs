@@ -233,10 +233,24 @@ pub fn restore(
     id: VersionId,
     by: PrincipalId,
 ) -> Result<Published, WriteError> {
+    bring(share, path, id, &Expect::Clash(Clash::Replace), by)
+}
+
+/// [`restore`], if what is there now is as expected.
+///
+/// # Errors
+/// As there, and [`WriteError::Conflict`].
+pub fn bring(
+    share: &Share,
+    path: &RelPath,
+    id: VersionId,
+    expect: &Expect,
+    by: PrincipalId,
+) -> Result<Published, WriteError> {
     let former = open(share, path, id)?;
     let part = PartFile::copy_of(&share.store, &former)?;
     let sealed = part.seal(None)?;
-    publish::publish(share, sealed.content(), path, &Expect::Clash(Clash::Replace), by)
+    publish::publish(share, sealed.content(), path, expect, by)
 }
 
 /// Who wrote this version of a file, if it replaced another.

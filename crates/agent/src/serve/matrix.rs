@@ -11,6 +11,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proto::api::files::{Entry, EntryType, SearchResult};
+use proto::api::writing::Acted;
 use proto::ticket::{Claims, Resource, SigningKey, Ticket};
 use proto::{DeviceId, ErrorCode, Permission, ShareId, VersionId};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
@@ -44,8 +45,9 @@ fn routes() -> Vec<Route> {
         for (method, operation) in item.as_object().unwrap() {
             let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-            let takes_path =
-                method != Method::GET || parameters.iter().any(|p| p["name"] == "path" && p["in"] == "query");
+            let named_otherwise = ["/undo", "/trash", "/shares/{share}/restore"].iter().any(|end| path.ends_with(end));
+            let takes_path = (method != Method::GET && !named_otherwise)
+                || parameters.iter().any(|p| p["name"] == "path" && p["in"] == "query");
             if path.contains("{share}") {
                 let content = operation["requestBody"]["content"].as_object().cloned().unwrap_or_default();
                 let body = match () {
@@ -64,6 +66,23 @@ fn routes() -> Vec<Route> {
     routes
 }
 
+/// What is answered with what became of each item.
+const ACTS: [&str; 7] = ["mkdir", "move", "copy", "rename", "delete", "restore", "undo"];
+
+/// Why a request was refused, also where an act says so of its one item. `None` for an act that was done: then it was
+/// done to the name itself, and is undone.
+async fn refusal(world: &World, ticket: &Ticket, answer: &Answer) -> Option<ErrorCode> {
+    let Ok(acted) = serde_json::from_slice::<Acted>(&answer.body) else { return Some(answer.code()) };
+    if let Some(token) = acted.undo {
+        let undo = Request::post(format!("/agent/v1/shares/{}/undo", world.share))
+            .header(AUTHORIZATION, format!("Bearer {}", ticket.as_str()))
+            .body(Body::from(json!({"token": token}).to_string()));
+        let undone: Acted = world.send(undo.unwrap()).await.json();
+        assert!(undone.items.iter().all(|item| item.error.is_none()), "{undone:?}");
+    }
+    acted.items[0].error.as_ref().map(|error| error.code)
+}
+
 impl Route {
     /// True if this is a search that found nothing: it looks into an index, where no such place is.
     fn found_nothing(&self, answer: &Answer) -> bool {
@@ -75,7 +94,8 @@ impl Route {
     /// True for routes that change something, or show what only those see who may change it.
     fn writes(&self) -> bool {
         let tail = self.path.trim_start_matches("/agent/v1/shares/{share}/");
-        ["content", "versions"].contains(&tail.split('/').next().unwrap())
+        let word = tail.split('/').next().unwrap();
+        ["content", "versions", "trash"].contains(&word) || ACTS.contains(&word)
     }
 
     /// True if a new file was made, since there is none of that name yet.
@@ -87,7 +107,10 @@ impl Route {
         let id = VersionId::generate();
         let path_text = utf8_percent_encode(path, NON_ALPHANUMERIC);
         let query = format!("path={path_text}&q=x&viewer=v&id={id}&clash=replace&once=true");
-        let json = json!({"path": path, "paths": [path], "items": [{"from": path, "to": path}], "id": id});
+        let json = json!({
+            "path": path, "paths": [path], "items": [{"from": path, "to": path}], "id": id, "ids": [id], "token": id,
+            "rule": {"kind": "number", "text": "{n}", "start": 1}, "preview": true,
+        });
         self.call_raw(world, share, ticket, &query, &json.to_string()).await
     }
 
@@ -262,13 +285,10 @@ async fn no_route_leads_out_of_the_share() {
                 assert_eq!((entry.entry_type, entry.size), (EntryType::LinkOut, 0), "{path}");
                 continue;
             }
-            let code = answer.code();
-            assert!(
-                matches!(code, ErrorCode::OutsideShare | ErrorCode::NotFound | ErrorCode::IsLink),
-                "{} {} {path}: {code:?}",
-                route.method,
-                route.path
-            );
+            let Some(code) = refusal(&world, &ticket, &answer).await else { continue };
+            let refused =
+                [ErrorCode::OutsideShare, ErrorCode::NotFound, ErrorCode::IsLink, ErrorCode::Exists];
+            assert!(refused.contains(&code), "{} {} {path}: {code:?}", route.method, route.path);
         }
     }
     assert_eq!(read_at(&secret), before, "the secret was read");
@@ -293,9 +313,14 @@ async fn no_route_opens_a_fifo_or_device() {
             if stat || route.found_nothing(&answer) {
                 continue;
             }
-            let code = answer.code();
-            let refused =
-                [ErrorCode::OutsideShare, ErrorCode::NotFolder, ErrorCode::NotFound, ErrorCode::Unsupported];
+            let Some(code) = refusal(&world, &ticket, &answer).await else { continue };
+            let refused = [
+                ErrorCode::OutsideShare,
+                ErrorCode::NotFolder,
+                ErrorCode::NotFound,
+                ErrorCode::Unsupported,
+                ErrorCode::Exists,
+            ];
             assert!(refused.contains(&code), "{} {} {path}: {code:?}", route.method, route.path);
         }
     }
@@ -344,4 +369,32 @@ async fn no_route_opens_without_the_right_ticket() {
             assert_eq!(refused, permission != needs, "{permission:?} {} {}", route.method, route.path);
         }
     }
+}
+
+#[tokio::test]
+async fn nothing_is_taken_to_where_no_path_or_only_a_link_leads() {
+    let world = hostile_world();
+    let ticket = world.sign(&world.claims());
+    let private = || std::fs::read_dir(world.outside().join("private")).unwrap().count();
+    let act = async |word: &str, to: &str| {
+        let body = json!({"items": [{"from": "d/f", "to": to}], "clash": "replace"});
+        let request = world.request(Method::POST, word).body(Body::from(body.to_string())).unwrap();
+        let answer = world.send(request).await;
+        refusal(&world, &ticket, &answer).await
+    };
+    for word in ["move", "copy"] {
+        for to in no_paths() {
+            assert_eq!(act(word, &to).await, Some(ErrorCode::BadPath), "{word} {to:?}");
+        }
+        for to in OUTSIDE {
+            for to in [(*to).to_owned(), format!("{to}/new")] {
+                let code = act(word, &to).await.expect("it went there");
+                let refused =
+                    [ErrorCode::OutsideShare, ErrorCode::NotFound, ErrorCode::NotFolder, ErrorCode::Exists];
+                // `long-49` leads to a file within.
+                assert!(refused.contains(&code), "{word} {to}: {code:?}");
+            }
+        }
+    }
+    assert_eq!((private(), std::fs::read(world.path("d/f")).unwrap()), (1, b"inside".to_vec()));
 }

@@ -1,6 +1,7 @@
 //! The doors of the data plane: HTTP in, rooms called, HTTP out. One router, whatever carries it.
 
 pub mod access;
+pub mod acts;
 pub mod archive;
 pub mod content;
 pub mod disposition;

@@ -35,6 +35,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::put::routes())
         .merge(super::versions::routes())
         .merge(super::watch::routes())
+        .merge(super::acts::routes())
 }
 
 /// What this device is.

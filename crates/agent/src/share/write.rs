@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use proto::RelPath;
 use proto::path::RESERVED_PREFIX;
-use rustix::fs::{self, AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{self, AtFlags, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use super::{Beneath, OpenFolder, ShareRoot, Stat};
@@ -112,6 +112,15 @@ impl ShareRoot {
         let disk = fs::fstatvfs(self.open_folder(&RelPath::root())?.dir)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
+
+    /// How many bytes the disk of this share has in all.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn disk_bytes(&self) -> Result<u64, WriteError> {
+        let disk = fs::fstatvfs(self.open_folder(&RelPath::root())?.dir)?;
+        Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
+    }
 }
 
 impl OpenFolder {
@@ -143,10 +152,37 @@ impl Spot {
         Self::of(Arc::clone(&self.folder), name)
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.folder)
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &CStr {
         &self.name
+    }
+
+    /// Which folder this is a name in: its file system, and its number there.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn folder_id(&self) -> Result<(u64, u64), FilesError> {
+        let stat = Stat::of_handle(&*self.folder)?;
+        Ok((stat.dev, stat.ino))
+    }
+
+    /// True if something here has this very name: a disk that is blind to capitals finds others too.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn is_spelled_so(&self) -> Result<bool, FilesError> {
+        let dir = fs::openat(&*self.folder, c".", FOLDER, Mode::empty())?;
+        let stat = Stat::of_handle(&dir)?;
+        let mut found = false;
+        OpenFolder { dir, stat }.read_names(|name, _| found |= name == self.name.as_c_str())?;
+        Ok(found)
     }
 
     /// What is here, a link not followed.
@@ -366,6 +402,26 @@ pub fn set_modified(file: impl AsFd, mtime_ns: i64) -> Result<(), WriteError> {
     let time =
         Timespec { tv_sec: mtime_ns.div_euclid(1_000_000_000), tv_nsec: mtime_ns.rem_euclid(1_000_000_000) };
     Ok(fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?)
+}
+
+/// Gives a copy the rights of what it is a copy of, but no bits that give more than a file's own rights.
+///
+/// # Errors
+/// The disk's.
+pub fn permit_like(copy: impl AsFd, model: &Spot) -> Result<(), WriteError> {
+    let model = fs::statat(&*model.folder, &model.name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(fs::fchmod(copy, Mode::from_raw_mode(model.st_mode) & Mode::from_bits_retain(0o777))?)
+}
+
+/// Marks something as in use for as long as the handle is open, for every process on this machine. On disks that
+/// cannot, nothing is marked.
+pub fn mark_used(handle: impl AsFd) {
+    let _ = fs::flock(handle, FlockOperation::NonBlockingLockShared);
+}
+
+/// True if somebody [marked](mark_used) it.
+pub fn is_used(handle: impl AsFd) -> bool {
+    matches!(fs::flock(handle, FlockOperation::NonBlockingLockExclusive), Err(Errno::WOULDBLOCK))
 }
 
 /// Lets a file that takes another's place belong to whom that one did, with the same rights: as far as this program

@@ -251,6 +251,15 @@ pub struct Trash {
     pub days: u32,
 }
 
+/// The query of `DELETE …/trash`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct TrashQuery {
+    /// Only this one; everything if empty.
+    pub id: String,
+}
+
 /// A content that a file had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Version {

@@ -61,6 +61,12 @@ pub enum WriteError {
     /// A folder was to go into itself.
     #[error("a folder cannot be put into itself")]
     IntoItself,
+    /// What was done cannot be undone: something else happened since.
+    #[error("something else happened since")]
+    NotUndoable,
+    /// Somebody else did it.
+    #[error("was done by somebody else")]
+    NotYours,
     /// The disk failed.
     #[error("cannot be written")]
     Io(#[source] std::io::Error),
@@ -167,6 +173,14 @@ fn plain(error: &WriteError) -> ApiError {
         }
         WriteError::IntoItself => {
             (Code::BadPath, "A folder cannot be put into itself.", "Choose a folder outside of it.")
+        }
+        WriteError::NotUndoable => (
+            Code::NotUndoable,
+            "This cannot be undone any more: something else happened to it since.",
+            "Look at what is there now; the trash and the file's versions have what was there before.",
+        ),
+        WriteError::NotYours => {
+            (Code::Forbidden, "Only who did this can undo it.", "Ask them, or change it back yourself.")
         }
         WriteError::Files(_) | WriteError::Conflict(_) | WriteError::Io(_) => (
             Code::WriteFailed,

@@ -11,7 +11,7 @@ use super::WriteError;
 use super::store::Store;
 use crate::crash;
 use crate::files::FilesError;
-use crate::share::write::{Spot, copy_content, reserve, set_modified, sync_file};
+use crate::share::write::{Spot, copy_content, mark_used, reserve, set_modified, sync_file};
 use crate::share::{OpenFile, Stat};
 
 /// Free space that is left alone: a full disk harms more than the upload that filled it.
@@ -53,7 +53,26 @@ impl PartFile {
     /// The disk's.
     pub fn create_in(parts: Arc<std::os::fd::OwnedFd>) -> Result<Self, WriteError> {
         let spot = Spot::of(parts, Uuid::now_v7().simple().to_string().as_bytes());
-        Ok(Self { content: Content { file: spot.create()?, spot }, written: 0 })
+        let file = spot.create()?;
+        mark_used(&file);
+        Ok(Self { content: Content { file, spot }, written: 0 })
+    }
+
+    /// A file that is there already, under a second name: as a part it can be put into another place and is never
+    /// missing from its own. `None` on disks where a file has one name.
+    ///
+    /// # Errors
+    /// Not a file, or may not be opened.
+    pub fn link_of(store: &Store, from: &Spot) -> Result<Option<Self>, WriteError> {
+        let folder = store.rooms()?.parts.open_folder(&RelPath::root())?.into_folder();
+        let spot = Spot::of(folder, Uuid::now_v7().simple().to_string().as_bytes());
+        let file = from.open()?;
+        if from.link_to(&spot).is_err() {
+            return Ok(None);
+        }
+        let part = Self { written: file.stat.size, content: Content { file: file.file, spot } };
+        let same = part.content.spot.stat()?.ino == file.stat.ino;
+        if same { Ok(Some(part)) } else { Err(FilesError::Changed.into()) }
     }
 
     /// A part with the content of a file, its time of change included.

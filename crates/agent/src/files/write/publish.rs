@@ -203,16 +203,27 @@ fn replace(
 
 /// Another name in the same folder.
 fn beside(content: &Content, path: &RelPath, spot: &Spot) -> Result<Published, WriteError> {
+    let (path, _) = numbered_beside(path, spot, |free| content.spot.move_to(free))?;
+    done(path, content, Outcome::Renamed, None)
+}
+
+/// Tries the numbered names beside a place that is taken, until `take` finds one free: which it was.
+///
+/// # Errors
+/// What `take` fails with, but for [`WriteError::Exists`] of every number.
+pub fn numbered_beside(
+    path: &RelPath,
+    spot: &Spot,
+    mut take: impl FnMut(&Spot) -> Result<(), WriteError>,
+) -> Result<(RelPath, Spot), WriteError> {
     let (name, folder) = (path.name().unwrap_or_default(), path.parent().unwrap_or_default());
     for number in 1..MOST_NUMBERS {
         let name = names::numbered(name, number);
-        match content.spot.move_to(&spot.beside(&name)) {
+        let path = folder.join(&name).map_err(|_| WriteError::BadName("it is too long"))?;
+        let spot = spot.beside(&name);
+        match take(&spot) {
             Err(WriteError::Exists) => {}
-            Err(error) => return Err(error),
-            Ok(()) => {
-                let path = folder.join(&name).map_err(|_| WriteError::BadName("it is too long"))?;
-                return done(path, content, Outcome::Renamed, None);
-            }
+            taken => return taken.map(|()| (path, spot)),
         }
     }
     Err(WriteError::Exists)
