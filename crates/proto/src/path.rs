@@ -313,9 +313,14 @@ mod tests {
     #[test]
     fn a_folder_holds_what_is_inside() {
         let path = |text: &str| text.parse::<RelPath>().unwrap();
-        for (folder, inside, holds) in
-            [("a", "a/b", true), ("a", "a/b/c", true), ("", "a", true), ("a", "a", false), ("a", "ab", false), ("", "", false)]
-        {
+        for (folder, inside, holds) in [
+            ("a", "a/b", true),
+            ("a", "a/b/c", true),
+            ("", "a", true),
+            ("a", "a", false),
+            ("a", "ab", false),
+            ("", "", false),
+        ] {
             assert_eq!(path(folder).holds(&path(inside)), holds, "{folder} {inside}");
         }
     }

@@ -21,11 +21,14 @@ pub fn carry(share: &Share, from: &RelPath, to: &RelPath) {
 
 /// Lets the versions of two paths change places.
 pub fn exchange(share: &Share, one: &RelPath, other: &RelPath) {
-    warn_of(one, || match (mirror_of(share, one)?, mirror_of(share, other)?) {
-        (Some(mirror), Some(with)) => mirror.exchange(&with).map(drop),
-        (Some(_), None) => Ok(carry(share, one, other)),
-        (None, Some(_)) => Ok(carry(share, other, one)),
-        (None, None) => Ok(()),
+    warn_of(one, || {
+        match (mirror_of(share, one)?, mirror_of(share, other)?) {
+            (Some(mirror), Some(with)) => return mirror.exchange(&with).map(drop),
+            (Some(_), None) => carry(share, one, other),
+            (None, Some(_)) => carry(share, other, one),
+            (None, None) => {}
+        }
+        Ok(())
     });
 }
 

@@ -10,9 +10,9 @@ use proto::{PrincipalId, RelPath, TrashId, UndoToken, VersionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{FilesError, entry};
 use super::write::WriteError;
 use super::write::publish::Published;
+use super::{FilesError, entry};
 use crate::agent::Share;
 use crate::share::write::Spot;
 

@@ -45,7 +45,8 @@ fn routes() -> Vec<Route> {
         for (method, operation) in item.as_object().unwrap() {
             let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-            let named_otherwise = ["/undo", "/trash", "/shares/{share}/restore"].iter().any(|end| path.ends_with(end));
+            let named_otherwise =
+                ["/undo", "/trash", "/shares/{share}/restore"].iter().any(|end| path.ends_with(end));
             let takes_path = (method != Method::GET && !named_otherwise)
                 || parameters.iter().any(|p| p["name"] == "path" && p["in"] == "query");
             if path.contains("{share}") {

@@ -8,9 +8,9 @@ use super::place::{Placed, aside, check_way, settle};
 use super::{Act, BATCH, Became, Step, refused};
 use crate::agent::Share;
 use crate::files::undo::{Inverse, inverse_of};
+use crate::files::write::WriteError;
 use crate::files::write::part::{PartFile, Sealed, check_room};
 use crate::files::write::publish::{self, Expect};
-use crate::files::write::WriteError;
 use crate::files::{FilesError, entry, tree};
 use crate::share::Node;
 use crate::share::write::{Spot, mark_used, permit_like};
@@ -108,7 +108,9 @@ fn copy_one(share: &Share, from: &RelPath, to: &RelPath, clash: Clash) -> Result
     let stat = source.stat()?;
     check_way(from, to)?;
     match share.root.spot(to)?.stat() {
-        Ok(_) if clash == Clash::Skip || (from == to && clash == Clash::Replace) => return Ok(Copied::Nothing),
+        Ok(_) if clash == Clash::Skip || (from == to && clash == Clash::Replace) => {
+            return Ok(Copied::Nothing);
+        }
         Ok(there) if clash == Clash::Ask || (clash == Clash::Replace && there.node != Node::File) => {
             return Err(WriteError::Exists);
         }

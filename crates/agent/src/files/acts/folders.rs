@@ -5,9 +5,9 @@ use proto::{PrincipalId, RelPath};
 
 use super::{Act, Became};
 use crate::agent::Share;
+use crate::files::FilesError;
 use crate::files::undo::Inverse;
 use crate::files::write::{WriteError, names};
-use crate::files::FilesError;
 
 /// Makes a folder; with `parents` those that it is in too, and then one that is there already is no error.
 ///

@@ -10,10 +10,10 @@ mod place;
 mod relocate;
 pub mod rename;
 mod reverse;
-pub mod trash;
 #[cfg(test)]
 mod tests;
 mod touched;
+pub mod trash;
 
 use proto::api::writing::{ActItem, Acted, Outcome};
 use proto::{ApiError, PrincipalId, RelPath};

@@ -16,7 +16,12 @@ use crate::share::Stat;
 use crate::share::write::Spot;
 
 impl Act<'_> {
-    pub(super) fn move_over(&mut self, from: &RelPath, source: &Spot, to: &RelPath) -> Result<Became, WriteError> {
+    pub(super) fn move_over(
+        &mut self,
+        from: &RelPath,
+        source: &Spot,
+        to: &RelPath,
+    ) -> Result<Became, WriteError> {
         let before = source.stat()?;
         if self.share.root.spot(to)?.stat()?.ino == before.ino {
             // Two names of one file: neither is newer.

@@ -235,7 +235,11 @@ fn replaced(stem: &[u8], find: &str, with: &str, match_case: bool) -> Vec<u8> {
         let mut rest = chunk.valid();
         while let Some(c) = rest.chars().next() {
             let matched = beginning(rest, &folded, match_case);
-            new.extend_from_slice(if matched > 0 { with.as_bytes() } else { &rest.as_bytes()[..c.len_utf8()] });
+            new.extend_from_slice(if matched > 0 {
+                with.as_bytes()
+            } else {
+                &rest.as_bytes()[..c.len_utf8()]
+            });
             rest = &rest[matched.max(c.len_utf8() * usize::from(matched == 0))..];
         }
         new.extend_from_slice(chunk.invalid());

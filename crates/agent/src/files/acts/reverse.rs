@@ -110,7 +110,8 @@ impl Act<'_> {
     }
 
     fn rename_back(&mut self, moves: &[Back]) {
-        let is_there = |back: &Back| self.share.root.stat_link(&back.path).is_ok_and(|stat| stat.ino == back.ino);
+        let is_there =
+            |back: &Back| self.share.root.stat_link(&back.path).is_ok_and(|stat| stat.ino == back.ino);
         let (there, gone): (Vec<_>, Vec<_>) = moves.iter().partition(|back| is_there(back));
         let changes: Vec<Change> =
             there.iter().map(|back| Change { from: back.path.clone(), to: back.to.clone() }).collect();
@@ -145,9 +146,9 @@ fn changed_since(error: WriteError) -> WriteError {
         | WriteError::Gone
         | WriteError::Conflict(_)
         | WriteError::IsLink
-        | WriteError::Files(Files::NotFound | Files::NotFolder | Files::IsFolder | Files::Outside | Files::Changed) => {
-            WriteError::NotUndoable
-        }
+        | WriteError::Files(
+            Files::NotFound | Files::NotFolder | Files::IsFolder | Files::Outside | Files::Changed,
+        ) => WriteError::NotUndoable,
         other => other,
     }
 }

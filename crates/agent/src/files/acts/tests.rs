@@ -250,8 +250,15 @@ fn links_are_moved_copied_and_deleted_as_links() {
     desk.relocate(&[("out", "out3")], Clash::Ask);
     let deleted = desk.delete(&["in"]);
     desk.holds(&[
-        "d/", "d/f=inside", "d/out->../../secret", "e/", "e/f=inside", "e/out->../../secret", "in2->d",
-        "out2->../secret", "out3->../secret",
+        "d/",
+        "d/f=inside",
+        "d/out->../../secret",
+        "e/",
+        "e/f=inside",
+        "e/out->../../secret",
+        "in2->d",
+        "out2->../secret",
+        "out3->../secret",
     ]);
     desk.undo(&deleted);
     assert!(desk.tree().contains(&"in->d".to_owned()));

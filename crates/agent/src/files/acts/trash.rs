@@ -137,14 +137,15 @@ impl Act<'_> {
 
     fn bring_back(&mut self, path: &RelPath, place: &Place, clash: Clash) -> Result<Became, WriteError> {
         self.make_way(&path.parent().unwrap_or_default())?;
-        let became = if clash == Clash::Replace && is_file(&place.item) && is_file(&self.share.root.spot(path)?) {
-            self.bring_over(path, place)?
-        } else {
-            let settled = settle(self.share, &place.item, path, clash, &mut self.touched)?;
-            let Some(Placed { path, stat, outcome, .. }) = settled else { return Ok(Became::skipped()) };
-            self.steps.push(Inverse::Discard { path: path.clone(), version: entry::version(&stat) });
-            Became::at(path, outcome)
-        };
+        let became =
+            if clash == Clash::Replace && is_file(&place.item) && is_file(&self.share.root.spot(path)?) {
+                self.bring_over(path, place)?
+            } else {
+                let settled = settle(self.share, &place.item, path, clash, &mut self.touched)?;
+                let Some(Placed { path, stat, outcome, .. }) = settled else { return Ok(Became::skipped()) };
+                self.steps.push(Inverse::Discard { path: path.clone(), version: entry::version(&stat) });
+                Became::at(path, outcome)
+            };
         mirror::put_in(self.share, &place.versions, became.to.as_ref().unwrap_or(path));
         place.remove(self.share)?;
         Ok(became)
@@ -237,7 +238,8 @@ fn spot(share: &Share, id: TrashId) -> Result<Spot, WriteError> {
 pub fn places(share: &Share) -> Result<Vec<Place>, WriteError> {
     let mut ids = Vec::<TrashId>::new();
     let folder = share.store.rooms()?.trash.open_folder(&RelPath::root())?;
-    folder.read_names(|name, _| ids.extend(name.to_str().ok().and_then(|name| name.parse::<TrashId>().ok())))?;
+    folder
+        .read_names(|name, _| ids.extend(name.to_str().ok().and_then(|name| name.parse::<TrashId>().ok())))?;
     Ok(ids.into_iter().filter_map(|id| Place::of(share, id).ok()).collect())
 }
 
