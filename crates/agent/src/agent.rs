@@ -12,6 +12,7 @@ use crate::files::FilesError;
 use crate::files::index::{Index, Pace};
 use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
+use crate::files::sweep::Sweeper;
 use crate::files::watch::Watched;
 use crate::files::write::store::Store;
 use crate::serve::ended::Ended;
@@ -62,7 +63,8 @@ pub struct Agent {
     tickets: TicketCheck,
     media: Media,
     names: Arc<NamesCache>,
-    shares: RwLock<HashMap<ShareId, Arc<Share>>>,
+    /// Each with what keeps its store small.
+    shares: RwLock<HashMap<ShareId, (Arc<Share>, Sweeper)>>,
     searches: Turnstile,
     running: Running,
 }
@@ -145,8 +147,10 @@ impl Agent {
     pub fn add_share(&self, id: ShareId, folder: &std::path::Path) -> Result<(), FilesError> {
         let root = Arc::new(ShareRoot::open(folder)?);
         let index = Index::start(Arc::clone(&root), id, &self.config.cache_dir, Pace::default());
+        let share = Arc::new(Share::new(id, root, index));
+        let sweeper = Sweeper::start(Arc::downgrade(&share));
         // The one before ends outside the lock: its index may have something to save.
-        let before = self.shares.write().insert(id, Arc::new(Share::new(id, root, index)));
+        let before = self.shares.write().insert(id, (share, sweeper));
         drop(before);
         Ok(())
     }
@@ -160,6 +164,6 @@ impl Agent {
     /// A share on offer. Doors do not call this: they get their share from `serve::access`, with the right to it.
     #[must_use]
     pub fn share(&self, id: ShareId) -> Option<Arc<Share>> {
-        self.shares.read().get(&id).cloned()
+        self.shares.read().get(&id).map(|(share, _)| Arc::clone(share))
     }
 }

@@ -5,7 +5,7 @@
 //! file that changes while it is packed ends the answer as broken: never an archive that opens and lies.
 
 mod entry_name;
-mod tar;
+pub mod tar;
 mod walk;
 mod zip;
 
@@ -51,11 +51,14 @@ pub struct Archive {
     file: Option<(OpenFile, u64)>,
     buffer: Vec<u8>,
     skipped: String,
+    /// True if nothing may be skipped.
+    whole: bool,
     walked: bool,
 }
 
 impl Archive {
-    /// An archive of these names inside `folder`, or of all that is in it.
+    /// An archive of these names inside `folder`, or of all that is in it. With `whole` it breaks off at what cannot be
+    /// packed.
     ///
     /// # Errors
     /// The folder cannot be opened, or one of the names is not there.
@@ -64,6 +67,7 @@ impl Archive {
         folder: RelPath,
         names: &[RelPath],
         format: ArchiveFormat,
+        whole: bool,
     ) -> Result<Self, FilesError> {
         let keep_bytes = format == ArchiveFormat::Tar;
         let format: Box<dyn Format> = match format {
@@ -76,6 +80,7 @@ impl Archive {
             file: None,
             buffer: vec![0; CHUNK],
             skipped: String::new(),
+            whole,
             walked: false,
         })
     }
@@ -93,6 +98,10 @@ impl Archive {
             Some(Found::File(name, open)) => {
                 self.format.begin(out, &name, &open.stat);
                 self.file = Some((open, 0));
+            }
+            Some(Found::Skipped(path, why)) if self.whole => {
+                tracing::info!(%path, why, "an archive that must be whole broke off");
+                return Err(FilesError::Outside);
             }
             Some(Found::Skipped(path, why)) => self.skip(&path, why),
             None => self.tell_skipped(out)?,

@@ -16,6 +16,7 @@ pub mod pieces;
 pub mod range;
 pub mod read;
 pub mod search;
+pub mod sweep;
 pub mod thumbnail;
 pub mod tool;
 pub mod transcode;

@@ -3,6 +3,8 @@
 //! The store mirrors the share: a file's path is a folder there, and in it lie, under names of our own, each former
 //! content and beside it a note of when and by whom it was replaced. Moving a file or folder moves its mirror.
 
+mod sweep;
+
 use std::ffi::CStr;
 use std::io::Write;
 use std::sync::Arc;
@@ -14,9 +16,12 @@ use proto::{PrincipalId, RelPath, VersionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+pub use sweep::sweep;
+
 use super::write::WriteError;
 use super::write::part::{Content, PartFile};
 use super::write::publish::{self, Expect, Published};
+use super::undo::now_ms;
 use super::{FilesError, entry};
 use crate::agent::Share;
 use crate::share::write::{Spot, copy_content, set_modified, sync_file};
@@ -138,10 +143,6 @@ fn spots(folder: &Arc<std::os::fd::OwnedFd>, id: VersionId) -> (Spot, Spot) {
     (spot, Spot::own(Arc::clone(folder), &format!("{id}{NOTE_ENDING}")))
 }
 
-fn now_ms() -> i64 {
-    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
 /// The contents that are kept of a file, newest first.
 ///
 /// # Errors
@@ -205,10 +206,14 @@ fn id_of_note(name: &CStr) -> Option<VersionId> {
 /// The content of a note; none if the two never changed places, or the note was cut short by the end of the process.
 fn look(folder: &Arc<std::os::fd::OwnedFd>, id: VersionId) -> Option<Kept> {
     let (spot, note_spot) = spots(folder, id);
-    let text = std::io::read_to_string(note_spot.open().ok()?.file).ok()?;
-    let note: Note = serde_json::from_str(&text).ok()?;
+    let note = read_note(&note_spot)?;
     let stat = spot.stat().ok()?;
     (entry::version(&stat) != note.became).then_some(Kept { note, stat, spot, note_spot })
+}
+
+fn read_note(spot: &Spot) -> Option<Note> {
+    let text = std::io::read_to_string(spot.open().ok()?.file).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 /// Opens a former content.

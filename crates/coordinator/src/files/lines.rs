@@ -33,7 +33,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(body: Body, most: usize) -> Self {
+    pub(crate) fn new(body: Body, most: usize) -> Self {
         Self { body, rest: BytesMut::new(), whole: 0, left: most }
     }
 

@@ -18,7 +18,7 @@ use proto::ApiError;
 
 pub(crate) use lines::Lines;
 pub(crate) use place::Place;
-pub(crate) use reading::{read_error, read_listing};
+pub(crate) use reading::{read_error, read_json, read_listing};
 
 /// The way to a share: authorises, takes the request there with its own ticket, and brings the answer.
 pub(crate) trait Ask: Send + Sync + 'static {

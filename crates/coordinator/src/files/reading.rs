@@ -57,7 +57,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// A body as JSON.
-async fn read_json<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, ApiError> {
+pub(crate) async fn read_json<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, ApiError> {
     let bytes = Limited::new(body, most).collect().await.map_err(|_| nonsense())?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|_| nonsense())
 }

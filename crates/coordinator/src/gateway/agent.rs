@@ -11,12 +11,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::link::{Link, LinkError};
+use super::link::{Link, LinkError, patience};
 
 /// How long to wait for the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait for the head of the answer; the body may take as long as it likes.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -56,10 +54,11 @@ impl HttpLink {
 
 impl Link for HttpLink {
     fn send(&self, request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, LinkError>> {
+        let patience = patience(request.method());
         let request = self.readdress(request);
         let client = self.client.clone();
         Box::pin(async move {
-            let answer = tokio::time::timeout(ANSWER_TIMEOUT, client.request(request?)).await;
+            let answer = tokio::time::timeout(patience, client.request(request?)).await;
             match answer.map_err(|_| LinkError::TimedOut)? {
                 Ok(response) => Ok(response.map(Body::new)),
                 Err(e) if e.is_connect() => Err(LinkError::Offline),

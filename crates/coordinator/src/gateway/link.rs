@@ -1,10 +1,18 @@
 //! A link carries one request to a device and its answer back. In this process it is a function call.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tower::ServiceExt;
+
+/// How long to wait for the head of an answer; the body may take as long as it likes. What is sent to a device may be
+/// large, and what it does may take long: then only a connection that breaks, or who asked giving up, ends the wait.
+pub(super) fn patience(method: &Method) -> Duration {
+    if method.is_safe() { Duration::from_secs(60) } else { Duration::from_secs(24 * 3600) }
+}
 
 /// Why a device did not answer.
 #[derive(Debug, thiserror::Error)]

@@ -1,17 +1,13 @@
 //! A link to another machine over the lanes between devices: whichever way there is, its key is proved.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use peer::{Endpoint, OpenError};
 use proto::DeviceId;
 
-use super::link::{Link, LinkError};
+use super::link::{Link, LinkError, patience};
 
-/// How long to wait for the head of the answer; the body may take as long as it likes.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The way to one other machine.
 pub(super) struct PeerLink {
@@ -21,9 +17,9 @@ pub(super) struct PeerLink {
 
 impl Link for PeerLink {
     fn send(&self, request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, LinkError>> {
-        let (endpoint, device) = (self.endpoint.clone(), self.device);
+        let (endpoint, device, patience) = (self.endpoint.clone(), self.device, patience(request.method()));
         Box::pin(async move {
-            let answer = tokio::time::timeout(ANSWER_TIMEOUT, endpoint.request(device, request)).await;
+            let answer = tokio::time::timeout(patience, endpoint.request(device, request)).await;
             match answer.map_err(|_| LinkError::TimedOut)? {
                 Ok(response) => Ok(response.map(Body::new)),
                 Err(error @ OpenError::Broken(_)) => Err(LinkError::Failed(Box::new(error))),

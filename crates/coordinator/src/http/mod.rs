@@ -5,6 +5,7 @@ mod audit;
 mod caller;
 mod catalog;
 mod cookie;
+mod copying;
 mod devices;
 mod direct;
 mod error;

@@ -10,13 +10,15 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, audit, catalog, devices, direct, events, files, folders, grants, invites, keys, paired,
+    agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys, paired,
     pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
 /// The largest JSON body taken.
 const MAX_JSON_BYTES: usize = 64 * 1024;
+/// The largest selection of files: some ten thousand paths.
+const MAX_SELECTION_BYTES: usize = 4 << 20;
 
 impl Coordinator {
     /// Every route of the control plane with its description, without the page. The binary adds that as the
@@ -83,6 +85,7 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(direct::ticket))
         .routes(routes!(files::list))
         .routes(routes!(files::search))
+        .merge(OpenApiRouter::new().routes(routes!(copying::copy)).layer(DefaultBodyLimit::max(MAX_SELECTION_BYTES)))
         .route("/api/v1/agents/link", get(agents_link::open))
         .route(peer::relay::PATH, get(relay::open))
         .route(peer::relay::PROBE_PATH, get(relay::probe))

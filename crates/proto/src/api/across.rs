@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use super::files::{Entry, Kind, MatchType, SearchHit};
-use crate::{DeviceId, ErrorCode, Permissions, RelPath, ShareId};
+use super::writing::{ActItem, Clash};
+use crate::{ApiError, DeviceId, ErrorCode, Permissions, RelPath, ShareId, UndoToken};
 
 /// The query of `/files/list`.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -62,6 +63,74 @@ pub struct SearchAcrossQuery {
     pub max_results_total: Option<u32>,
     /// After so many milliseconds the answer ends with what has come: 500 to 20,000; 6,000 if absent.
     pub timeout_budget_ms: Option<u32>,
+}
+
+/// The body of `POST /files/copy`: files and folders that go from one share to another, on whichever machines.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CopyAcross {
+    /// What.
+    pub from: CopySource,
+    /// Into which folder.
+    pub to: CopyTarget,
+    /// True to delete it where it was (to the trash), once all of it is where it should be.
+    #[serde(default, rename = "move")]
+    pub moves: bool,
+    /// What is done when a name is taken. Folders that exist are gone into.
+    #[serde(default)]
+    pub clash: Clash,
+}
+
+/// What is copied.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CopySource {
+    /// The machine.
+    pub device: DeviceId,
+    /// The share.
+    pub share: ShareId,
+    /// Files and folders of one folder, in text form.
+    pub paths: Vec<String>,
+}
+
+/// Where copies go.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CopyTarget {
+    /// The machine.
+    pub device: DeviceId,
+    /// The share.
+    pub share: ShareId,
+    /// The folder, in text form; empty for the share's root.
+    #[serde(default)]
+    pub path: String,
+}
+
+/// One line of the answer of `POST /files/copy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum CopyEvent {
+    /// An item that did not come to the place it was meant for, or that was not deleted where it was.
+    Item(ActItem),
+    /// The end: everything that is not named by an item is in its place, durably.
+    Done {
+        /// How many files came to their places.
+        files: u64,
+        /// How many folders were made.
+        folders: u64,
+        /// Bytes of content.
+        bytes: u64,
+        /// True if everything was deleted where it was.
+        moved: bool,
+        /// With this it can be undone in the share where it is now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo: Option<UndoToken>,
+        /// With this it comes back to the share where it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo_source: Option<UndoToken>,
+    },
+    /// It did not come to its end: what came before is in its place, and nothing was deleted.
+    Broken {
+        /// Why.
+        error: ApiError,
+    },
 }
 
 /// A result, and where it is.

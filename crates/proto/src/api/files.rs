@@ -279,6 +279,8 @@ pub struct ArchiveQuery {
     /// What it is packed as.
     #[param(inline)]
     pub format: ArchiveFormat,
+    /// Break off at what cannot be packed, instead of listing it in a file at the end.
+    pub whole: bool,
 }
 
 /// The query of `thumbnail`.

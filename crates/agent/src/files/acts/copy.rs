@@ -40,16 +40,15 @@ enum Copied {
     Tree(Tree),
 }
 
-/// A tree in the store that goes away unless it was put into its place.
+/// A tree in the store, in a folder of its own that goes away with what was not put into its place.
 struct Tree {
+    home: Spot,
     spot: Spot,
-    /// Says that the tree is in use.
-    _marked: Option<std::sync::Arc<std::os::fd::OwnedFd>>,
 }
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        let _ = tree::remove(&self.spot);
+        let _ = tree::remove(&self.home);
     }
 }
 
@@ -127,9 +126,11 @@ fn copy_one(share: &Share, from: &RelPath, to: &RelPath, clash: Clash) -> Result
 }
 
 fn copy_tree(share: &Share, source: &Spot) -> Result<Tree, WriteError> {
-    let mut copy = Tree { spot: aside(share)?, _marked: None };
+    let home = aside(share)?;
+    home.make_folder()?;
+    let inside = home.open_folder()?.into_folder();
+    mark_used(&inside);
+    let copy = Tree { spot: Spot::of(inside, b"copy"), home };
     tree::copy(source, &copy.spot)?;
-    copy._marked = copy.spot.open_folder().ok().map(|folder| folder.into_folder());
-    copy._marked.iter().for_each(mark_used);
     Ok(copy)
 }

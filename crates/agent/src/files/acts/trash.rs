@@ -17,6 +17,7 @@ use crate::files::undo::{Inverse, inverse_of, now_ms};
 use crate::files::write::WriteError;
 use crate::files::write::publish::{self, Expect};
 use crate::files::{FilesError, entry, mirror, tree};
+use crate::share::Stat;
 use crate::share::write::{Spot, sync_file};
 
 /// After how many days what is in the trash is gone for good.
@@ -212,6 +213,20 @@ impl Place {
         let aside = aside(share)?;
         self.spot.move_to(&aside)?;
         tree::remove(&aside)
+    }
+
+    /// True if what was deleted is here, whatever its note says.
+    #[must_use]
+    pub fn holds_something(&self) -> bool {
+        !matches!(self.item.stat(), Err(FilesError::NotFound))
+    }
+
+    /// What the disk says of the place.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn stat(&self) -> Result<Stat, FilesError> {
+        self.spot.stat()
     }
 
     /// Takes back versions that were left here when what they were of had come back already.

@@ -20,14 +20,12 @@ pub(super) struct Tar {
 
 impl Format for Tar {
     fn folder(&mut self, out: &mut Vec<u8>, name: &[u8], stat: &Stat) {
-        let mut name = name.to_vec();
-        name.push(b'/');
-        push_entry(out, &name, stat, b'5', 0);
+        push_folder(out, name, stat.mtime_ns);
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, name: &[u8], stat: &Stat) {
         self.written = 0;
-        push_entry(out, name, stat, b'0', stat.size);
+        push_file(out, name, stat.mtime_ns, stat.size);
     }
 
     fn content(&mut self, out: &mut Vec<u8>, content: &[u8]) -> Result<(), FilesError> {
@@ -42,16 +40,31 @@ impl Format for Tar {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool, FilesError> {
-        out.resize(out.len() + 2 * BLOCK, 0);
+        push_end(out);
         Ok(false)
     }
 }
 
-fn push_entry(out: &mut Vec<u8>, name: &[u8], stat: &Stat, kind: u8, size: u64) {
-    let seconds = u64::try_from(stat.mtime_ns.div_euclid(1_000_000_000)).unwrap_or(0);
-    let fits = name.len() <= 100 && name.is_ascii() && size <= MAX_OCTAL && stat.mtime_ns >= 0;
+/// A folder. `name` has no slash at its end.
+pub fn push_folder(out: &mut Vec<u8>, name: &[u8], mtime_ns: i64) {
+    push_entry(out, &[name, b"/"].concat(), mtime_ns, b'5', 0);
+}
+
+/// The head of a file. Its content follows, and [padding](push_padding).
+pub fn push_file(out: &mut Vec<u8>, name: &[u8], mtime_ns: i64, size: u64) {
+    push_entry(out, name, mtime_ns, b'0', size);
+}
+
+/// What stands at the end of an archive.
+pub fn push_end(out: &mut Vec<u8>) {
+    out.resize(out.len() + 2 * BLOCK, 0);
+}
+
+fn push_entry(out: &mut Vec<u8>, name: &[u8], mtime_ns: i64, kind: u8, size: u64) {
+    let seconds = u64::try_from(mtime_ns.div_euclid(1_000_000_000)).unwrap_or(0);
+    let fits = name.len() <= 100 && name.is_ascii() && size <= MAX_OCTAL && mtime_ns >= 0;
     if !fits {
-        let records = pax_records(name, stat, size);
+        let records = pax_records(name, mtime_ns, size);
         push_header(out, b"pax_header", b'x', records.len() as u64, seconds);
         out.extend_from_slice(&records);
         push_padding(out, records.len() as u64);
@@ -60,7 +73,7 @@ fn push_entry(out: &mut Vec<u8>, name: &[u8], stat: &Stat, kind: u8, size: u64) 
 }
 
 /// `length key=value\n`, the length counting itself.
-fn pax_records(name: &[u8], stat: &Stat, size: u64) -> Vec<u8> {
+fn pax_records(name: &[u8], mtime_ns: i64, size: u64) -> Vec<u8> {
     let mut records = Vec::new();
     let mut push = |key: &str, value: &[u8]| {
         let rest = key.len() + value.len() + 3;
@@ -74,7 +87,7 @@ fn pax_records(name: &[u8], stat: &Stat, size: u64) -> Vec<u8> {
         push("hdrcharset", b"BINARY");
     }
     push("path", name);
-    push("mtime", pax_time(stat.mtime_ns).as_bytes());
+    push("mtime", pax_time(mtime_ns).as_bytes());
     if size > MAX_OCTAL {
         push("size", size.to_string().as_bytes());
     }
@@ -113,7 +126,8 @@ fn put_octal(field: &mut [u8], mut number: u64) {
     }
 }
 
-fn push_padding(out: &mut Vec<u8>, written: u64) {
+/// Fills up what a file of this many bytes leaves of its last block.
+pub fn push_padding(out: &mut Vec<u8>, written: u64) {
     let over = (written % BLOCK as u64) as usize;
     if over > 0 {
         out.resize(out.len() + BLOCK - over, 0);

@@ -11,6 +11,9 @@ use proto::RelPath;
 use super::WriteError;
 use crate::share::ShareRoot;
 
+/// The folder of the store, in Lanthorn's own names.
+const HOME: &str = "store";
+
 /// The rooms of the store, each a gate of its own.
 pub struct Rooms {
     /// Content that is coming: a file each.
@@ -52,7 +55,7 @@ impl Store {
         if let Some(rooms) = self.rooms.get() {
             return Ok(rooms);
         }
-        let home = self.share.own_root("store")?;
+        let home = self.share.own_root(HOME)?;
         let [parts, uploads, versions, trash, undo] =
             ["parts", "uploads", "versions", "trash", "undo"].map(|name| home.inner_root(name));
         let rooms =
@@ -67,7 +70,7 @@ impl Store {
     pub fn made(&self) -> Result<Option<&Rooms>, WriteError> {
         match self.rooms.get() {
             Some(rooms) => Ok(Some(rooms)),
-            None if self.share.has_own("store")? => self.rooms().map(Some),
+            None if self.share.has_own(HOME)? => self.rooms().map(Some),
             None => Ok(None),
         }
     }

@@ -1,0 +1,138 @@
+//! Keeps the stores of shares small: what is over its time, what takes too much room, and what a process left behind
+//! that ended in the middle. Nothing that somebody could still want is removed before its time, but the oldest of it
+//! where a disk would fill.
+
+use std::sync::Weak;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use proto::RelPath;
+use proto::api::writing::UNDO_DAYS;
+
+use super::acts::trash;
+use super::undo::now_ms;
+use super::write::WriteError;
+use super::{FilesError, tree, versions};
+use crate::agent::Share;
+use crate::share::write::{Spot, is_used};
+use crate::share::{Node, ShareRoot, Stat};
+
+const EVERY: Duration = Duration::from_secs(3600);
+/// What lies in the store for this long, and is in nobody's hands, was left behind.
+const STRAY_MS: i64 = 10 * 60 * 1000;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// The trash may have this part of the disk, and the versions as much again.
+const PART_OF_DISK: u64 = 10;
+
+/// Sweeps a share's store when the share is offered, and then every hour, as long as this is kept.
+pub struct Sweeper {
+    /// Its end is how the thread learns of ours.
+    _ours: Option<Sender<()>>,
+}
+
+impl Sweeper {
+    /// Begins.
+    #[must_use]
+    pub fn start(share: Weak<Share>) -> Self {
+        let (ours, theirs) = mpsc::channel();
+        let started = std::thread::Builder::new().name("sweeper".into()).spawn(move || {
+            let mut wait = Duration::ZERO;
+            while theirs.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                if let Some(share) = share.upgrade() {
+                    sweep(&share, now_ms());
+                }
+                wait = EVERY;
+            }
+        });
+        if let Err(error) = &started {
+            tracing::warn!(%error, "what is left over in a share's store stays there");
+        }
+        Self { _ours: started.is_ok().then_some(ours) }
+    }
+}
+
+/// Sweeps a share's store, as if it were this time.
+pub fn sweep(share: &Share, now_ms: i64) {
+    if !matches!(share.store.made(), Ok(Some(_))) {
+        return;
+    }
+    let most = share.root.disk_bytes().unwrap_or(u64::MAX) / PART_OF_DISK;
+    for (what, swept) in [
+        ("parts", sweep_parts(share, now_ms)),
+        ("trash", sweep_trash(share, now_ms, most)),
+        ("versions", versions::sweep(share, most, STRAY_MS)),
+        ("undo", sweep_undo(share, now_ms)),
+    ] {
+        if let Err(error) = swept {
+            tracing::warn!(share = %share.id, what, %error, "a share's store could not be swept");
+        }
+    }
+}
+
+fn sweep_parts(share: &Share, now_ms: i64) -> Result<(), WriteError> {
+    for spot in everything(&share.store.rooms()?.parts)? {
+        let Ok(stat) = spot.stat() else { continue };
+        if age_ms(&stat, now_ms) > STRAY_MS && !is_in_hands(&spot, &stat) {
+            tree::remove(&spot)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_in_hands(spot: &Spot, stat: &Stat) -> bool {
+    match stat.node {
+        Node::File => spot.open().is_ok_and(|open| is_used(open.file)),
+        Node::Folder => spot.open_folder().is_ok_and(|open| is_used(open.dir)),
+        Node::Link | Node::Special => false,
+    }
+}
+
+fn sweep_trash(share: &Share, now_ms: i64, most_bytes: u64) -> Result<(), WriteError> {
+    let mut kept = Vec::new();
+    for place in trash::places(share)? {
+        match place.read() {
+            Ok(note) if now_ms - note.at_ms <= i64::from(trash::DAYS) * DAY_MS => kept.push((note.at_ms, place)),
+            Ok(_) => place.remove(share)?,
+            Err(_) => sweep_place(share, &place, now_ms)?,
+        }
+    }
+    kept.sort_by_key(|(at_ms, _)| std::cmp::Reverse(*at_ms));
+    let mut left = most_bytes;
+    for (_, place) in kept {
+        match left.checked_sub(place.bytes()) {
+            Some(rest) => left = rest,
+            None => place.remove(share)?,
+        }
+    }
+    Ok(())
+}
+
+/// A place where nothing came, or from where it came back: the process ended before the place was removed.
+fn sweep_place(share: &Share, place: &trash::Place, now_ms: i64) -> Result<(), WriteError> {
+    if place.holds_something() || age_ms(&place.stat()?, now_ms) <= STRAY_MS {
+        return Ok(());
+    }
+    if let Some(note) = place.noted() {
+        place.give_back_versions(share, &note.path);
+    }
+    place.remove(share)
+}
+
+fn sweep_undo(share: &Share, now_ms: i64) -> Result<(), WriteError> {
+    for spot in everything(&share.store.rooms()?.undo)? {
+        let over = spot.stat().is_ok_and(|stat| age_ms(&stat, now_ms) > i64::from(UNDO_DAYS) * DAY_MS);
+        if over {
+            spot.remove_file()?;
+        }
+    }
+    Ok(())
+}
+
+fn everything(room: &ShareRoot) -> Result<Vec<Spot>, FilesError> {
+    tree::contents(room.open_folder(&RelPath::root())?)
+}
+
+/// How long ago something last changed, its name included.
+const fn age_ms(stat: &Stat, now_ms: i64) -> i64 {
+    now_ms - stat.ctime_ns / 1_000_000
+}
