@@ -60,7 +60,7 @@ pub fn sweep(share: &Share, now_ms: i64) {
     for (what, swept) in [
         ("parts", sweep_parts(share, now_ms)),
         ("trash", sweep_trash(share, now_ms, most)),
-        ("versions", versions::sweep(share, most, STRAY_MS)),
+        ("versions", versions::sweep(share, most, now_ms - STRAY_MS)),
         ("undo", sweep_undo(share, now_ms)),
     ] {
         if let Err(error) = swept {
@@ -91,7 +91,9 @@ fn sweep_trash(share: &Share, now_ms: i64, most_bytes: u64) -> Result<(), WriteE
     let mut kept = Vec::new();
     for place in trash::places(share)? {
         match place.read() {
-            Ok(note) if now_ms - note.at_ms <= i64::from(trash::DAYS) * DAY_MS => kept.push((note.at_ms, place)),
+            Ok(note) if now_ms - note.at_ms <= i64::from(trash::DAYS) * DAY_MS => {
+                kept.push((note.at_ms, place))
+            }
             Ok(_) => place.remove(share)?,
             Err(_) => sweep_place(share, &place, now_ms)?,
         }

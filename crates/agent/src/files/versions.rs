@@ -18,10 +18,10 @@ use time::OffsetDateTime;
 
 pub use sweep::sweep;
 
+use super::undo::now_ms;
 use super::write::WriteError;
 use super::write::part::{Content, PartFile};
 use super::write::publish::{self, Expect, Published};
-use super::undo::now_ms;
 use super::{FilesError, entry};
 use crate::agent::Share;
 use crate::share::write::{Spot, copy_content, set_modified, sync_file};

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use proto::RelPath;
 use proto::path::RESERVED_PREFIX;
-use rustix::fs::{self, AtFlags, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{
+    self, AtFlags, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps,
+};
 use rustix::io::Errno;
 
 use super::{Beneath, OpenFolder, ShareRoot, Stat};

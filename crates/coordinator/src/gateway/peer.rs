@@ -8,7 +8,6 @@ use proto::DeviceId;
 
 use super::link::{Link, LinkError, patience};
 
-
 /// The way to one other machine.
 pub(super) struct PeerLink {
     pub(super) endpoint: Endpoint,

@@ -90,7 +90,8 @@ impl Plan {
 
     /// Everything that it needs is allowed, or nothing is begun. Each request is authorised once more when it is sent.
     fn authorize(&self, rooms: &Rooms, caller: &Caller) -> Result<(), Refusal> {
-        let source = if self.moves { &[Permission::Download, Permission::Write][..] } else { &[Permission::Download] };
+        let source =
+            if self.moves { &[Permission::Download, Permission::Write][..] } else { &[Permission::Download] };
         for permission in source {
             rooms.allow(caller, self.from.0, self.from.1, *permission)?;
         }
@@ -134,7 +135,10 @@ impl Copying {
         for (side, share) in [("from", self.plan.from.1), ("to", self.plan.to.1)] {
             let Some(place) = rooms.share(share).map(|share| share.place) else { continue };
             let detail = json!({"side": side, "items": self.plan.paths.len()});
-            rooms.audit.record(self.trail.done(Some(&self.caller), action, detail).about(share, &place)).await;
+            rooms
+                .audit
+                .record(self.trail.done(Some(&self.caller), action, detail).about(share, &place))
+                .await;
         }
     }
 
@@ -201,7 +205,12 @@ impl Copying {
         Ok((all, acted.undo))
     }
 
-    async fn ask(&self, (device, share): Side, tail: &str, mut request: Request) -> Result<Response, ApiError> {
+    async fn ask(
+        &self,
+        (device, share): Side,
+        tail: &str,
+        mut request: Request,
+    ) -> Result<Response, ApiError> {
         *request.method_mut() = Method::POST;
         let tail = format!("/shares/{share}/{tail}");
         let rooms = self.coordinator.rooms();

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys, paired,
-    pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
+    agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys,
+    paired, pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
 };
 use crate::coordinator::Coordinator;
 
@@ -85,7 +85,11 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(direct::ticket))
         .routes(routes!(files::list))
         .routes(routes!(files::search))
-        .merge(OpenApiRouter::new().routes(routes!(copying::copy)).layer(DefaultBodyLimit::max(MAX_SELECTION_BYTES)))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(copying::copy))
+                .layer(DefaultBodyLimit::max(MAX_SELECTION_BYTES)),
+        )
         .route("/api/v1/agents/link", get(agents_link::open))
         .route(peer::relay::PATH, get(relay::open))
         .route(peer::relay::PROBE_PATH, get(relay::probe))

@@ -5,7 +5,7 @@ use proto::api::writing::{Acted, Clash, Outcome};
 use proto::{PrincipalId, RelPath};
 
 use super::place::{Placed, aside, check_way, settle};
-use super::{Act, BATCH, Became, Step, refused};
+use super::{Act, BATCH, Became, FEW, Step, refused};
 use crate::agent::Share;
 use crate::files::undo::{Inverse, inverse_of};
 use crate::files::write::WriteError;
@@ -13,7 +13,7 @@ use crate::files::write::part::{PartFile, Sealed, check_room};
 use crate::files::write::publish::{self, Expect};
 use crate::files::{FilesError, entry, tree};
 use crate::share::Node;
-use crate::share::write::{Spot, mark_used, permit_like};
+use crate::share::write::{Spot, mark_used, permit_like, sync_file};
 
 /// Copies each thing, in this order.
 ///
@@ -44,6 +44,8 @@ enum Copied {
 struct Tree {
     home: Spot,
     spot: Spot,
+    /// How many files and folders it has.
+    count: usize,
 }
 
 impl Drop for Tree {
@@ -61,8 +63,9 @@ impl Act<'_> {
                 (from, copied)
             })
             .collect();
-        // One wait for all of them.
-        self.share.root.sync_all()?;
+        let whole: Vec<&Copied> =
+            copied.iter().filter_map(|(_, one)| Some(&one.as_ref().ok()?.as_ref().ok()?.1)).collect();
+        make_durable(self.share, &whole)?;
         for (from, copied) in copied {
             match copied {
                 Err(error) => self.items.push(refused(from, error)),
@@ -130,7 +133,24 @@ fn copy_tree(share: &Share, source: &Spot) -> Result<Tree, WriteError> {
     home.make_folder()?;
     let inside = home.open_folder()?.into_folder();
     mark_used(&inside);
-    let copy = Tree { spot: Spot::of(inside, b"copy"), home };
-    tree::copy(source, &copy.spot)?;
+    let mut copy = Tree { spot: Spot::of(inside, b"copy"), home, count: 0 };
+    copy.count = tree::copy(source, &copy.spot)?;
     Ok(copy)
+}
+
+/// One wait for all copies, before any of them is in its place.
+fn make_durable(share: &Share, copied: &[&Copied]) -> Result<(), WriteError> {
+    let count = |copied: &&Copied| match copied {
+        Copied::Nothing => 0,
+        Copied::File(_) => 1,
+        Copied::Tree(tree) => tree.count,
+    };
+    if copied.iter().map(count).sum::<usize>() > FEW {
+        return share.root.sync_all();
+    }
+    copied.iter().try_for_each(|copied| match copied {
+        Copied::Nothing => Ok(()),
+        Copied::File(sealed) => sync_file(&sealed.content().file),
+        Copied::Tree(tree) => tree::sync(&tree.spot),
+    })
 }

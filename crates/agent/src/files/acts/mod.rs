@@ -4,7 +4,11 @@
 //! Not known here: transports and who may.
 
 mod copy;
+#[cfg(test)]
+mod crashes;
 mod folders;
+#[cfg(test)]
+mod model;
 mod over;
 mod place;
 mod relocate;
@@ -31,6 +35,8 @@ use crate::agent::Share;
 
 /// How many things are prepared before one wait for the disk makes all of them durable.
 const BATCH: usize = 256;
+/// Up to so many are made durable one by one: the whole disk may have much to write that is not ours.
+const FEW: usize = 32;
 
 /// An act on its way.
 struct Act<'a> {

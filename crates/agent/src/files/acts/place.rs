@@ -59,7 +59,7 @@ pub(super) fn shift(share: &Share, from: &Spot, to: &Spot) -> Result<(), WriteEr
     }
     // Next to where it goes, under a name that nobody sees.
     let beside = Spot::own(to.folder(), &format!("moving-{}", Uuid::now_v7().simple()));
-    let copied = tree::copy(from, &beside).and_then(|()| share.root.sync_all());
+    let copied = tree::copy(from, &beside).and_then(|_| share.root.sync_all());
     if let Err(error) = copied.and_then(|()| beside.move_to(to)) {
         tree::remove(&beside)?;
         return Err(error);

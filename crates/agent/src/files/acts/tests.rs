@@ -12,11 +12,11 @@ use crate::files::versions;
 use crate::files::write::WriteError;
 use crate::testing::World;
 
-fn path(text: &str) -> RelPath {
+pub(super) fn path(text: &str) -> RelPath {
     text.parse().unwrap()
 }
 
-fn steps(pairs: &[(&str, &str)]) -> Vec<Step> {
+pub(super) fn steps(pairs: &[(&str, &str)]) -> Vec<Step> {
     pairs.iter().map(|(from, to)| Step { from: path(from), to: Ok(path(to)) }).collect()
 }
 
@@ -74,12 +74,12 @@ impl Desk {
     }
 }
 
-fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+pub(super) fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let kind = entry.file_type().unwrap();
-        if name == ".lanthorn-store" {
+        if name == ".lanthorn-store" || name == ".lanthorn-index" {
             continue;
         }
         if kind.is_symlink() {

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::over::second_name;
 use super::place::{Placed, aside, is_file, settle, shift};
-use super::{Act, BATCH, Became};
+use super::{Act, BATCH, Became, FEW};
 use crate::agent::Share;
 use crate::files::undo::{Inverse, inverse_of, now_ms};
 use crate::files::write::WriteError;
@@ -66,8 +66,13 @@ pub fn delete(share: &Share, paths: Vec<RelPath>, by: PrincipalId) -> Result<Act
             return act.finish();
         }
         let places: Vec<_> = batch.into_iter().map(|path| (Place::prepare(share, &path, by), path)).collect();
-        // Where it was has to be known before it is not there any more: one wait for all of them.
-        share.root.sync_all()?;
+        // Where it was has to be known before it is not there any more.
+        let prepared: Vec<&Place> = places.iter().filter_map(|(place, _)| place.as_ref().ok()).collect();
+        if prepared.len() > FEW {
+            share.root.sync_all()?;
+        } else {
+            prepared.iter().try_for_each(|place| place.sync())?;
+        }
         for (place, path) in places {
             let became = place.and_then(|place| act.throw(&path, &place, None));
             act.note(path, became);
@@ -92,9 +97,7 @@ impl Act<'_> {
     /// Deletes one thing for an act that did not prepare; only if it still is what is expected.
     pub(super) fn throw_one(&mut self, path: &RelPath, version: &str) -> Result<Became, WriteError> {
         let place = Place::prepare(self.share, path, self.by)?;
-        sync_file(&place.note.open_to_write()?)?;
-        place.note.sync_folder()?;
-        place.spot.sync_folder()?;
+        place.sync()?;
         self.throw(path, &place, Some(version))
     }
 
@@ -187,6 +190,13 @@ impl Place {
         let note = Note { path, entry_type, size, at_ms: now_ms(), by };
         place.note.create()?.write_all(&serde_json::to_vec(&note).map_err(std::io::Error::from)?)?;
         Ok(place)
+    }
+
+    /// Makes the note durable.
+    fn sync(&self) -> Result<(), WriteError> {
+        sync_file(&self.note.open()?.file)?;
+        self.note.sync_folder()?;
+        self.spot.sync_folder()
     }
 
     /// What is noted of what is here.

@@ -4,22 +4,22 @@
 use proto::RelPath;
 use proto::path::is_reserved;
 
-use super::{Kept, ids, kept, now_ms, read_note, spots, thin_out};
+use super::{Kept, ids, kept, read_note, spots, thin_out};
 use crate::agent::Share;
-use crate::files::{FilesError, entry};
 use crate::files::write::WriteError;
+use crate::files::{FilesError, entry};
 use crate::share::Node;
 
-/// Removes what is not worth keeping. `stray_ms` is how old something must be that may only be on its way.
+/// Removes what is not worth keeping. What is half kept is only on its way, unless it was begun before `begun_ms`.
 ///
 /// # Errors
 /// The disk's.
-pub fn sweep(share: &Share, most_bytes: u64, stray_ms: i64) -> Result<(), WriteError> {
+pub fn sweep(share: &Share, most_bytes: u64, begun_ms: i64) -> Result<(), WriteError> {
     let mut all = Vec::new();
     let mut ahead = vec![RelPath::root()];
     while let Some(path) = ahead.pop() {
         ahead.extend(inner(share, &path)?);
-        remove_strays(share, &path, stray_ms)?;
+        remove_strays(share, &path, begun_ms)?;
         thin_out(share, &path)?;
         all.extend(kept(share, &path)?.into_iter().map(One::of));
     }
@@ -64,7 +64,7 @@ fn inner(share: &Share, path: &RelPath) -> Result<Vec<RelPath>, WriteError> {
 }
 
 /// What never changed places with what it should replace, and notes whose content is not there.
-fn remove_strays(share: &Share, path: &RelPath, stray_ms: i64) -> Result<(), WriteError> {
+fn remove_strays(share: &Share, path: &RelPath, begun_ms: i64) -> Result<(), WriteError> {
     let folder = match share.store.rooms()?.versions.open_folder(path) {
         Err(FilesError::NotFound | FilesError::NotFolder) => return Ok(()),
         folder => folder?,
@@ -74,12 +74,14 @@ fn remove_strays(share: &Share, path: &RelPath, stray_ms: i64) -> Result<(), Wri
     for id in ids {
         let (spot, note_spot) = spots(&folder, id);
         let Ok(noted) = note_spot.stat() else { continue };
-        if now_ms() - noted.mtime_ns / 1_000_000 <= stray_ms {
+        if noted.mtime_ns / 1_000_000 > begun_ms {
             continue;
         }
         match spot.stat() {
             // Whatever else cannot be read may be all that there is of a content.
-            Ok(stat) if read_note(&note_spot).is_none_or(|note| note.became != entry::version(&stat)) => continue,
+            Ok(stat) if read_note(&note_spot).is_none_or(|note| note.became != entry::version(&stat)) => {
+                continue;
+            }
             Ok(_) => spot.remove_file()?,
             Err(FilesError::NotFound) => {}
             Err(error) => return Err(error.into()),

@@ -8,7 +8,7 @@ pub mod part;
 pub mod publish;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use proto::api::writing::Conflict;
 use proto::{ApiError, ErrorCode};

@@ -17,7 +17,7 @@ use crate::files::{entry, versions};
 use crate::share::ShareRoot;
 
 /// A share of this folder, whose index nobody waits for.
-fn share(folder: &Path) -> Share {
+pub(crate) fn share(folder: &Path) -> Share {
     let id = ShareId::generate();
     let root = Arc::new(ShareRoot::open(folder).unwrap());
     let pace = Pace { watch: false, ..Pace::default() };
