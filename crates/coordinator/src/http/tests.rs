@@ -1,6 +1,7 @@
 //! The doors tried from outside: real database, real hashes, a clock that goes when told, no sockets.
 
 mod across;
+mod copying;
 mod direct;
 mod ears;
 mod ending;
@@ -556,6 +557,7 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/api/v1/devices/{device}/ticket", [401, 403, 400, 403, 403]),
     ("GET", "/api/v1/files/list", [401, 400, 400, 400, 400]),
     ("GET", "/api/v1/files/search", [401, 400, 400, 400, 400]),
+    ("POST", "/api/v1/files/copy", [401, 400, 400, 400, 400]),
     ("GET", "/api/v1/settings", [401, 403, 403, 403, 200]),
     ("PATCH", "/api/v1/settings", [401, 403, 403, 403, 200]),
     ("GET", "/api/v1/grants", [401, 200, 200, 403, 200]),
