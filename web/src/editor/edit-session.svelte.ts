@@ -180,6 +180,8 @@ export class EditSession {
   edited(changed: boolean): void {
     this.changed = changed;
     if (this.note === 'reloaded') this.note = 'none';
+    // What was changed here was taken back: nothing stands against what is there now.
+    if (!changed && this.note === 'changed' && !this.busy) void this.#reload();
     clearTimeout(this.#keeping);
     this.#keeping = setTimeout(() => void this.#keep(), KEEP_AFTER_MS);
   }

@@ -290,6 +290,16 @@ describe('what happens on the disk', () => {
     expect(session.note).toBe('none');
   });
 
+  it('is shown after all when what was changed here is taken back', async () => {
+    type('mine');
+    disk.put('two');
+    tellOf('v2');
+    type('one');
+    await vi.runAllTimersAsync();
+    expect(session.shown.text).toBe('two');
+    expect(session.note).toBe('reloaded');
+  });
+
   it('is no news where it is what was saved here', async () => {
     type('two');
     let done: () => void = () => undefined;
