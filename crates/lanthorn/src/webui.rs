@@ -26,14 +26,16 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response<Bod
     let path = uri.path().trim_start_matches('/');
     match asset(path, &headers) {
         Some(answer) => answer,
-        // A name with an ending is a file that is not there; anything else is an address inside the page.
-        None if path.rsplit('/').next().is_some_and(|name| name.contains('.'))
-            && !path.starts_with("files/") =>
-        {
-            StatusCode::NOT_FOUND.into_response()
-        }
-        None => page(),
+        None if is_address(path) => page(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// Whether this is an address inside the page. A name with an ending is a file of the page that is not there, except
+/// where the address itself names a file of a share.
+fn is_address(path: &str) -> bool {
+    let names_files = ["files/", "edit/"].iter().any(|page| path.starts_with(page));
+    names_files || path.rsplit('/').next().is_none_or(|name| !name.contains('.'))
 }
 
 fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
@@ -134,6 +136,20 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_an_ending_is_an_address_where_files_of_a_share_are_named() {
+        for (path, address) in [
+            ("", true),
+            ("settings", true),
+            ("files/d/s/notes.md", true),
+            ("edit/d/s/notes.md", true),
+            ("assets/gone.js", false),
+            ("favicon.ico", false),
+        ] {
+            assert_eq!(is_address(path), address, "{path}");
+        }
+    }
 
     #[test]
     fn a_coding_is_used_only_if_the_browser_takes_it() {
