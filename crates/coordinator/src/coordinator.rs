@@ -30,6 +30,7 @@ use crate::identity::{Identity, OwnMachine};
 use crate::joined::{self, Joined};
 use crate::keyfile::{self, KeyFileError};
 use crate::moved::{self, LastTold};
+use crate::offered::AgentsWord;
 use crate::registry::Registry;
 use crate::rotation::Rotation;
 use crate::settings::{CurrentSettings, SettingsStore};
@@ -119,6 +120,8 @@ pub(crate) struct Rooms {
     /// Folders on offer, sorted by name. Changed only while `sharing` is held, after the store.
     pub(crate) shares: watch::Sender<Arc<Vec<SharedFolder>>>,
     pub(crate) sharing: tokio::sync::Mutex<()>,
+    /// Which of these folders the agent has taken.
+    pub(crate) agents_word: AgentsWord,
     /// What has ended before its time, for those who pass it on to devices. Who misses some begins anew.
     pub(crate) revoked: broadcast::Sender<Revoked>,
     /// Ended with the rooms.
@@ -173,6 +176,7 @@ impl Coordinator {
             default_folder: config.default_folder,
             shares: watch::Sender::new(Arc::new(store.shares().await?)),
             sharing: tokio::sync::Mutex::default(),
+            agents_word: AgentsWord::default(),
             revoked: broadcast::Sender::new(REVOKED_KEPT),
             tasks: Mutex::default(),
             clock,

@@ -21,6 +21,7 @@ mod identity;
 mod joined;
 pub mod keyfile;
 mod moved;
+mod offered;
 mod registry;
 #[doc(hidden)]
 pub mod rehearsal;
@@ -33,8 +34,9 @@ pub use authority::{AuthorityError, OwnCertificate, page_tls};
 pub use clock::{Clock, SystemClock};
 pub use coordinator::{Config, Coordinator, OpenError};
 pub use gateway::{HttpLink, Link, LinkError, RouterLink};
-pub use http::openapi;
+pub use http::{openapi, with_security_headers};
 pub use keyfile::KeyFileError;
+pub use offered::Taken;
 pub use settings::{SaveError, SettingsStore};
 pub use store::StoreError;
 pub use store::shares::SharedFolder;

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use axum::body::Body;
@@ -13,16 +14,22 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use coordinator::keyfile;
-use http::HeaderValue;
+use http::header::UPGRADE;
+use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use peer::connection::Connection;
 use proto::{ApiError, ErrorCode};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Carries the key, the caller's address, ours, and whether the way is encrypted.
 const HEADER: &str = "x-lanthorn-forwarded";
+/// WebSockets that are passed on at once. The coordinator bounds those of each caller; who reads nothing is not noticed by it.
+const MAX_SOCKETS: usize = 1024;
 
 /// What the two processes share: made by whichever starts first, kept in the state folder.
 #[derive(Clone)]
@@ -73,6 +80,7 @@ pub struct Forwarder {
     key: ForwardKey,
     base: String,
     client: Client<HttpConnector, Body>,
+    sockets: Arc<Semaphore>,
 }
 
 impl Forwarder {
@@ -81,7 +89,8 @@ impl Forwarder {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { key, base: base.trim_end_matches('/').to_owned(), client }
+        let sockets = Arc::new(Semaphore::new(MAX_SOCKETS));
+        Self { key, base: base.trim_end_matches('/').to_owned(), client, sockets }
     }
 
     /// Passes one request on; both bodies stream.
@@ -94,14 +103,49 @@ impl Forwarder {
         *request.uri_mut() = uri;
         *request.version_mut() = http::Version::HTTP_11;
         request.headers_mut().insert(HEADER, header);
+        let place = match request.headers().contains_key(UPGRADE) {
+            true => match Arc::clone(&self.sockets).try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) => return Ok(full()),
+            },
+            false => None,
+        };
+        let caller = hyper::upgrade::on(&mut request);
         Ok(match self.client.request(request).await {
-            Ok(answer) => answer.map(|body| Body::new(body.map_err(std::io::Error::other))),
+            Ok(mut answer) => {
+                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    tokio::spawn(join(caller, hyper::upgrade::on(&mut answer), place));
+                }
+                answer.map(|body| Body::new(body.map_err(std::io::Error::other)))
+            }
             Err(error) => {
                 tracing::warn!(%error, coordinator = self.base, "the coordinator does not answer");
                 refusal()
             }
         })
     }
+}
+
+/// Passes on what both ends of a WebSocket say, until one of them ends.
+async fn join(caller: OnUpgrade, coordinator: OnUpgrade, _place: Option<OwnedSemaphorePermit>) {
+    let Ok((caller, coordinator)) = tokio::try_join!(caller, coordinator) else { return };
+    let (mut from_caller, mut to_caller) = tokio::io::split(TokioIo::new(caller));
+    let (mut from_coordinator, mut to_coordinator) = tokio::io::split(TokioIo::new(coordinator));
+    // Either may break off: the other end is hung up on as well.
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_caller, &mut to_coordinator) => {}
+        _ = tokio::io::copy(&mut from_coordinator, &mut to_caller) => {}
+    }
+    let _ = tokio::join!(to_caller.shutdown(), to_coordinator.shutdown());
+}
+
+fn full() -> Response {
+    let error = ApiError::new(
+        ErrorCode::Busy,
+        "Too many connections are open that stay.",
+        "Close a page that is not needed, and try again.",
+    );
+    axum::response::IntoResponse::into_response((error.code.status(), axum::Json(error)))
 }
 
 fn refusal() -> Response {

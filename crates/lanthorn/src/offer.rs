@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use agent::Agent;
 use anyhow::{Context, Result};
-use coordinator::keyfile;
+use coordinator::{Taken, keyfile};
 use proto::ShareId;
 use proto::ticket::{Issuer, PublicKey};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::watched;
 
@@ -82,28 +82,28 @@ impl Offer {
 }
 
 /// Makes the agent offer what the channel says, from now on. Returns once it offers the first of it, so that nobody who
-/// asks early is told that a share is unknown.
-pub async fn keep(agent: Arc<Agent>, offers: watch::Receiver<Offer>) {
-    let (told, offered) = oneshot::channel();
+/// asks early is told that a share is unknown, with what was taken last, now and whenever that changes.
+pub async fn keep(agent: Arc<Agent>, offers: watch::Receiver<Offer>) -> watch::Receiver<Taken> {
+    let (told, mut taken) = watch::channel(None);
     tokio::spawn(follow(agent, offers, told));
-    if tokio::time::timeout(FIRST_OFFER, offered).await.is_err() {
+    if tokio::time::timeout(FIRST_OFFER, taken.changed()).await.is_err() {
         tracing::warn!("a shared folder does not open yet; starting without it");
     }
+    taken
 }
 
 /// Makes the agent offer what the channel says, now and whenever it changes. Ends with the channel.
-async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>, first: oneshot::Sender<()>) {
+async fn follow(agent: Arc<Agent>, mut offers: watch::Receiver<Offer>, taken: watch::Sender<Taken>) {
     let mut offered: Vec<OfferedFolder> = Vec::new();
-    let mut first = Some(first);
     loop {
         let shares = offers.borrow_and_update().shares.clone();
+        let ids = shares.iter().map(|share| share.id).collect();
         let agent = Arc::clone(&agent);
         let before = std::mem::take(&mut offered);
         // Opening a share waits for a disk.
         offered =
             tokio::task::spawn_blocking(move || apply(&agent, before, shares)).await.unwrap_or_default();
-        // Whoever waited for the first offer may have gone on without it.
-        first.take().map(|first| first.send(()));
+        taken.send_replace(Some(ids));
         if offers.changed().await.is_err() {
             return;
         }

@@ -49,8 +49,7 @@ fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
         .header(header::ETAG, &tag)
         .header(header::CACHE_CONTROL, keep)
         .header(header::CONTENT_TYPE, media_type(path))
-        .header(header::VARY, "Accept-Encoding")
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        .header(header::VARY, "Accept-Encoding");
     if headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == tag.as_bytes()) {
         return answer.status(StatusCode::NOT_MODIFIED).body(Body::empty()).ok();
     }
@@ -85,8 +84,6 @@ fn page() -> Response<Body> {
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if let Ok(policy) = HeaderValue::from_str(&policy(&nonce)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

@@ -40,6 +40,9 @@ const BURST_BYTES: i64 = 8 << 20;
 /// How often more is allowed.
 const REFILL_EVERY: Duration = Duration::from_millis(50);
 
+/// Connections of one device: one for each program with its key, and those whose death is not noticed yet.
+const MAX_OF_ONE: usize = 8;
+
 /// A relay, with the devices that are at it now.
 pub struct Relay {
     clients: Clients,
@@ -70,7 +73,13 @@ impl Here {
     fn allowance(&self, device: DeviceId) -> Result<Allowance, String> {
         let mut here = self.0.lock();
         if let Some(allowance) = here.get(&device).and_then(Weak::upgrade) {
-            return Ok(allowance);
+            // One more holder is this function itself.
+            let connections = Arc::strong_count(&allowance) - 1;
+            return if connections < MAX_OF_ONE {
+                Ok(allowance)
+            } else {
+                Err("it has too many connections".into())
+            };
         }
         let full = Bucket::new(BURST_BYTES, BYTES_PER_SECOND, REFILL_EVERY);
         let allowance = Arc::new(Mutex::new(full.map_err(|error| error.to_string())?));
@@ -257,6 +266,16 @@ mod tests {
             let took = heard_in(connections, bytes).await.as_secs_f64();
             assert!((1.8..2.2).contains(&took), "{took} seconds on {connections}");
         }
+    }
+
+    #[test]
+    fn a_device_has_a_few_connections_and_not_one_more() {
+        let (here, device) = (Here::default(), DeviceId::from_public_key([1; 32]));
+        let mut held: Vec<_> = (0..MAX_OF_ONE).map(|_| here.allowance(device).unwrap()).collect();
+        assert!(here.allowance(device).is_err());
+        assert!(here.allowance(DeviceId::from_public_key([2; 32])).is_ok(), "another device");
+        held.pop();
+        assert!(here.allowance(device).is_ok());
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `/api/v1/catalog/…`: the devices and shares there are, and which folders this machine offers.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -163,7 +161,7 @@ pub(crate) async fn add_share(
     if add.everyone_may_read {
         rooms.rights.put(&for_everyone(id), caller.principal, to_ms(rooms.clock.wall())).await?;
     }
-    publish(rooms).await?;
+    rooms.publish_shares().await?;
     written(rooms, &trail, &caller, "share.added", id, json!({"everyone_may_read": add.everyone_may_read}))
         .await;
     Ok((StatusCode::CREATED, shown_now(rooms, &caller, id)?))
@@ -188,7 +186,7 @@ pub(crate) async fn rename_share(
     if !rooms.store.rename_share(share.id, &name).await? {
         return Err(name_taken());
     }
-    publish(rooms).await?;
+    rooms.publish_shares().await?;
     written(rooms, &trail, &caller, "share.renamed", share.id, json!({})).await;
     shown_now(rooms, &caller, share.id)
 }
@@ -208,7 +206,7 @@ pub(crate) async fn remove_share(
     let _turn = rooms.sharing.lock().await;
     let share = find(rooms, &caller, &id)?;
     rooms.store.delete_share(share.id).await?;
-    publish(rooms).await?;
+    rooms.publish_shares().await?;
     rooms.running.end_share(share.id);
     rooms.rights.forget_share(share.id).await?;
     written(rooms, &trail, &caller, "share.removed", share.id, json!({})).await;
@@ -242,12 +240,6 @@ async fn written(
     let entry =
         Entry { share: Some(share), device: Some(rooms.device), ..trail.done(Some(caller), action, detail) };
     rooms.audit.record_durably(entry).await;
-}
-
-/// Tells everybody who watches the list. Called with `sharing` held, so lists come in order.
-async fn publish(rooms: &Rooms) -> Result<(), Refusal> {
-    rooms.shares.send_replace(Arc::new(rooms.store.shares().await?));
-    Ok(())
 }
 
 fn name_taken() -> Refusal {

@@ -38,4 +38,5 @@ mod upload_key;
 mod watching;
 
 pub(crate) use greetings::Greetings;
+pub use guard::headers::with_security_headers;
 pub use routes::openapi;

@@ -86,7 +86,7 @@ pub(crate) async fn set_up(
     }
     let entry = trail.done(None, "setup.done", json!({"everyone_may_read": setup.everyone_may_read}));
     rooms.audit.record_durably(Entry { actor: Some(owner), share: Some(share), ..entry }).await;
-    rooms.shares.send_replace(std::sync::Arc::new(rooms.store.shares().await?));
+    rooms.publish_shares().await?;
     let change = SettingsChange { device_name: Some(device_name), ..SettingsChange::default() };
     if let Err(error) = rooms.settings.change(change).await {
         // The machine is set up all the same; its name can be changed later.

@@ -23,7 +23,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
     endpoint.serve(data_plane.clone());
     coordinator.set_endpoint(endpoint.clone());
-    offer::keep(Arc::clone(&agent), offers.clone()).await;
+    coordinator.wait_for_agent(offer::keep(Arc::clone(&agent), offers.clone()).await);
     let router = Router::from(coordinator.router()).merge(data_plane).fallback(webui::serve);
     let router = coordinator.guard(control::with_description(router));
     let doors = Doors { tls: Some(coordinator.tls()), lanes: Some(endpoint.clone()) };

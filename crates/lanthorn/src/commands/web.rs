@@ -19,6 +19,7 @@ pub async fn run(config: Config) -> Result<Running> {
         .route("/trust/{*rest}", pass_on.clone())
         .route("/health", pass_on)
         .fallback(crate::webui::serve);
+    let router = coordinator::with_security_headers(router);
     let names = config.settings.names.as_deref().unwrap_or_default();
     let state = config.homes.state.clone();
     let tls = coordinator::page_tls(state, &config::host_name(), names, config.own_certificate()).await?;

@@ -209,6 +209,12 @@ fn a_hidden_machine_stays_hidden_and_what_was_given_stays_given() {
 fn a_share_answers_from_the_first_moment() {
     let (world, server, mut owner) = World::set_up();
     let list = format!("{}/list?path=", owner.share());
+    owner.get(&list).expect_status(200);
+    let more = world.home.path().join("more");
+    std::fs::create_dir(&more).unwrap();
+    let added = owner.post("/api/v1/catalog/shares", json!({ "folder": more })).expect_status(201).json();
+    let id = added["id"].as_str().unwrap();
+    owner.get(&list.replace(&id_in(&list, 6), id)).expect_status(200);
     let port = server.port.to_string();
     drop(server);
     let _server = world.start_with(["--port", &port, "--no-browser"]);

@@ -1,6 +1,10 @@
 //! Each role in a process of its own, on one machine with one home.
 
-use crate::rig::{World, until};
+use std::io::Read;
+
+use serde_json::json;
+
+use crate::rig::{Browser, World, http, until};
 
 #[test]
 fn three_processes_do_what_one_does() {
@@ -30,6 +34,47 @@ fn three_processes_do_what_one_does() {
     assert!(world.lanthorn(["keys", "rotate", "--at-once"]).output().unwrap().status.success());
     until("the agent honours the other key", || (owner.get(&url).status == 200).then_some(()));
     assert_ne!(kept(), before);
+    for (from, path) in [(&web, "/"), (&web, "/api/v1/status"), (&coordinator, "/api/v1/status")] {
+        let answer = from.local().get(path);
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+        }
+    }
+    hears_what_happens(&mut owner);
+}
+
+/// A page's WebSocket passes through the page's process to the coordinator.
+fn hears_what_happens(owner: &mut Browser) {
+    let token = owner.get("/api/v1/events/token").expect_status(200).json();
+    let (host, token) = (owner.target.address, token["ws_token"].as_str().unwrap());
+    let head = format!(
+        "GET /api/v1/events/ws HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+         Sec-WebSocket-Protocol: stream-v1, auth.{token}"
+    );
+    let mut socket = http::begin(&owner.target, &head, 100);
+    let heard = std::thread::spawn(move || {
+        let (mut heard, mut piece) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&heard).contains("catalog_changed") {
+            let read = socket.read(&mut piece).unwrap();
+            assert!(read > 0, "it was closed: {}", String::from_utf8_lossy(&heard));
+            heard.extend(&piece[..read]);
+        }
+    });
+    let device = owner.share().split('/').nth(4).unwrap().to_owned();
+    let mut visible = true;
+    until("the page hears of it", || {
+        visible = !visible;
+        let path = format!("/api/v1/catalog/devices/{device}/visibility");
+        owner.post(&path, json!({ "visible": visible })).expect_status(200);
+        heard.is_finished().then_some(())
+    });
+    heard.join().unwrap();
 }
 
 #[test]

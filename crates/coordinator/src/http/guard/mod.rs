@@ -3,6 +3,7 @@
 //! From the outside in: the request gets its id and its log span, a panic ends as an answer, the `Host` must be one of
 //! this machine's names, a changing request must come from this machine's own page, and answers get their headers.
 
+pub(crate) mod headers;
 pub(crate) mod host;
 mod origin;
 mod outermost;

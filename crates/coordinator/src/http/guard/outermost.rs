@@ -6,23 +6,19 @@ use std::panic::AssertUnwindSafe;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use peer::connection::Connection;
-use proto::api::auth::Privacy;
 use proto::id::RequestId;
 use proto::{ApiError, ErrorCode};
 use tracing::Instrument;
 
-use super::{host, origin};
+use super::{headers, host, origin};
 use crate::coordinator::Coordinator;
 use crate::http::error::Refusal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 pub(super) async fn wrap(
     State(coordinator): State<Coordinator>,
@@ -32,7 +28,7 @@ pub(super) async fn wrap(
     let id = RequestId::generate();
     request.extensions_mut().insert(id);
     let for_programs = is_for_programs(request.uri().path());
-    let trusted = is_trusted(&request);
+    let trusted = headers::is_trusted(&request);
     let span = tracing::info_span!("request", %id, method = %request.method());
     let answering = async {
         match host::check(&request, &coordinator).and_then(|()| origin::check(&request)) {
@@ -50,13 +46,11 @@ pub(super) async fn wrap(
     }
     let id = id.to_string();
     sign(&mut response, &id);
-    add_headers(response.headers_mut(), &id, trusted);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    headers::add(response.headers_mut(), trusted);
     response
-}
-
-/// True where browsers heed an opener policy; elsewhere it makes them complain.
-fn is_trusted(request: &Request) -> bool {
-    request.extensions().get::<Connection>().is_some_and(|way| way.privacy() != Privacy::Open)
 }
 
 /// True for addresses whose errors are JSON.
@@ -98,21 +92,4 @@ fn sign(response: &mut Response, id: &str) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     *response.body_mut() = Body::from(body);
-}
-
-/// Those that a handler has set itself stay.
-fn add_headers(headers: &mut HeaderMap, id: &str, trusted: bool) {
-    if let Ok(id) = HeaderValue::try_from(id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (RESOURCE_POLICY, "same-origin"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if trusted {
-        headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
-    }
 }

@@ -48,8 +48,8 @@ impl Answer {
 }
 
 /// Both kinds of stream.
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
 
 /// Sends `head` (request line and headers, `\r\n`-joined, without the empty line) and `body`, reads the answer.
 pub fn exchange(target: &Target, head: &str, body: &[u8]) -> Answer {
