@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
+import { hold, own, tray } from './dropping';
 import { expect, PIN, test } from './rig';
 import { film, pdf, picture } from './samples';
 
@@ -255,6 +256,56 @@ for (const [size, options] of Object.entries(SIZES)) {
         page.getByRole('dialog').locator('.cm-changedLine, .cm-deletedChunk').first(),
       ).toBeVisible();
       await check(page, 'versions in one');
+    });
+
+    test('putting files in and changing them is accessible', async ({ machine, page }) => {
+      for (const name of ['a.txt', 'b.txt']) machine.put(`mix/${name}`, 'theirs');
+      machine.put('mix/inner/x.txt', 'x');
+      const files = ['a.txt', 'b.txt', 'c.txt'].map((name) => own(machine, name, 'mine'));
+      await page.goto(await machine.address(page, 'mix'));
+      const row = (name: string) => page.getByRole('row', { name }).first();
+      await expect(row('inner')).toBeVisible();
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await expect(page.getByRole('menuitem', { name: 'New folder…' })).toBeVisible();
+      await check(page, 'what can be added');
+      await page.getByRole('menuitem', { name: 'New folder…' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+      await expect(page.getByRole('alert')).toBeVisible();
+      await check(page, 'a new folder without a name');
+      await page.keyboard.press('Escape');
+
+      const held = await hold(page, files);
+      await expect(page.getByText('Drop to upload to mix')).toBeVisible();
+      await check(page, 'what a drop would do');
+      await held.drop();
+      await expect(tray(page).getByRole('group', { name: /is there already/ })).toBeVisible();
+      await check(page, 'a taken name');
+      await tray(page).getByRole('button', { name: 'Skip' }).click();
+      await expect(tray(page)).toContainText('1 file uploaded');
+      await check(page, 'uploaded');
+
+      await row('a.txt').click(options.hasTouch ? { button: 'right' } : {});
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('F2');
+      await page.getByRole('dialog').getByLabel('Find').fill('t');
+      await expect(page.getByRole('list', { name: 'New names' })).toBeVisible();
+      await check(page, 'many new names');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Delete');
+      await expect(page.getByRole('dialog')).toBeVisible();
+      await check(page, 'deleting folders');
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+      await expect(page.getByText('are in the trash')).toBeVisible();
+      await check(page, 'deleted, with a way back');
+
+      await page.goto((await machine.address(page)).replace('/files/', '/trash/'));
+      await page.getByRole('checkbox', { name: 'Select a.txt' }).check();
+      await check(page, 'the trash');
+      await page.getByRole('button', { name: 'Empty the trash…' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Empty it' }).click();
+      await expect(page.getByRole('heading', { name: 'The trash is empty' })).toBeVisible();
+      await check(page, 'an empty trash');
     });
 
     test('every preview is accessible', async ({ machine, page }) => {
