@@ -23,16 +23,26 @@ function bytes(size: number): Uint8Array {
   return content;
 }
 
-/** How fast the page sends, in bytes a second. */
-async function slow(page: Page, rate: number): Promise<void> {
+/** A line of so many bytes a second on which the page sends; `cut` breaks it and mends it. */
+async function slow(page: Page, rate: number): Promise<{ cut: (offline: boolean) => Promise<void> }> {
   const browser = await page.context().newCDPSession(page);
   await browser.send('Network.enable');
-  await browser.send('Network.emulateNetworkConditions', {
-    offline: false,
-    latency: 0,
-    downloadThroughput: -1,
-    uploadThroughput: rate,
+  const cut = async (offline: boolean) => {
+    const conditions = { offline, latency: 0, downloadThroughput: -1, uploadThroughput: rate };
+    await browser.send('Network.emulateNetworkConditions', conditions);
+  };
+  await cut(false);
+  return { cut };
+}
+
+/** What the page asks for of uploads: those it begins, and where the pieces go. */
+function watch(page: Page): { begun: string[]; pieces: number[] } {
+  const seen = { begun: [] as string[], pieces: [] as number[] };
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().endsWith('/uploads')) seen.begun.push(request.url());
+    if (request.method() === 'PATCH') seen.pieces.push(Number(request.headers()['upload-offset']));
   });
+  return seen;
 }
 
 test('a folder is dropped with all that is in it, empty files and empty folders too', async ({
@@ -95,35 +105,54 @@ test('one is replaced, another is left, each as was chosen', async ({ machine, p
   expect(readFileSync(inside(machine, 'b.txt'), 'utf8')).toBe('theirs');
 });
 
-test('it is paused, survives a reload, and goes on where it was', async ({ machine, page }) => {
-  const size = 24 * MIB;
-  const content = bytes(size);
+test('it is paused, and goes on where it was', async ({ machine, page }) => {
+  const content = bytes(24 * MIB);
   const film = own(machine, 'film.bin', content);
   await open(machine, page);
   await slow(page, 8 * MIB);
-  const begun: string[] = [];
-  const pieces: number[] = [];
-  page.on('request', (request) => {
-    if (request.method() === 'POST' && request.url().endsWith('/uploads')) begun.push(request.url());
-    if (request.method() === 'PATCH') pieces.push(Number(request.headers()['upload-offset']));
-  });
+  const { begun, pieces } = watch(page);
   await drop(page, [film]);
   await expect.poll(() => pieces.length).toBeGreaterThan(1);
   await tray(page).getByRole('button', { name: 'Pause' }).click();
   await expect(tray(page)).toContainText('Paused');
+  const before = pieces.length;
   await tray(page).getByRole('button', { name: 'Go on' }).click();
-  await expect.poll(() => pieces.length).toBeGreaterThan(2);
-
-  page.on('dialog', (dialog) => void dialog.accept());
-  await page.reload();
-  await expect(tray(page)).toContainText('1 upload was interrupted');
-  await slow(page, -1);
-  await drop(page, [film]);
   await expect(tray(page)).toContainText('1 file uploaded');
   expect(begun).toHaveLength(1);
-  expect(Math.min(...pieces.slice(3))).toBeGreaterThan(0);
+  expect(Math.min(...pieces.slice(before))).toBeGreaterThan(0);
   expect(readFileSync(inside(machine, 'film.bin')).equals(content)).toBe(true);
 });
+
+for (const knows of [true, false]) {
+  const how = knows ? 'by itself' : 'when the file is dropped again';
+  test(`it survives a reload, and goes on ${how}`, async ({ machine, page }) => {
+    // Only some browsers know a file again after a reload.
+    if (!knows) {
+      await page.addInitScript(() =>
+        Reflect.deleteProperty(DataTransferItem.prototype, 'getAsFileSystemHandle'),
+      );
+    }
+    const content = bytes(24 * MIB);
+    const film = own(machine, 'film.bin', content);
+    await open(machine, page);
+    await slow(page, 8 * MIB);
+    const { begun, pieces } = watch(page);
+    await drop(page, [film]);
+    await expect.poll(() => pieces.length).toBeGreaterThan(1);
+    page.on('dialog', (dialog) => void dialog.accept());
+    const before = pieces.length;
+    await page.reload();
+    if (!knows) {
+      await expect(tray(page)).toContainText('1 upload was interrupted');
+      await expect(tray(page)).toContainText('Drop the same files again');
+      await drop(page, [film]);
+    }
+    await expect(tray(page)).toContainText('1 file uploaded');
+    expect(begun).toHaveLength(1);
+    expect(Math.min(...pieces.slice(before))).toBeGreaterThan(0);
+    expect(readFileSync(inside(machine, 'film.bin')).equals(content)).toBe(true);
+  });
+}
 
 test('the page asks before it is closed while something runs', async ({ machine, page }) => {
   const film = own(machine, 'film.bin', bytes(12 * MIB));
@@ -142,16 +171,16 @@ test('the page asks before it is closed while something runs', async ({ machine,
   expect(readdirSync(join(machine.shared, 'in'))).toEqual([]);
 });
 
-test('without a connection it waits, and goes on by itself', async ({ machine, page, context }) => {
+test('without a connection it waits, and goes on by itself', async ({ machine, page }) => {
   const content = bytes(20 * MIB);
   const film = own(machine, 'film.bin', content);
   await open(machine, page);
-  await slow(page, 8 * MIB);
+  const { cut } = await slow(page, 8 * MIB);
   await drop(page, [film]);
   await expect(tray(page)).toContainText('left');
-  await context.setOffline(true);
+  await cut(true);
   await expect(tray(page)).toContainText('No connection: goes on by itself');
-  await context.setOffline(false);
+  await cut(false);
   await expect(tray(page)).toContainText('1 file uploaded', { timeout: 40_000 });
   expect(readFileSync(inside(machine, 'film.bin')).equals(content)).toBe(true);
 });
