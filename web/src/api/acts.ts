@@ -1,7 +1,7 @@
 // Changing the files of a share: acts that can be undone, the trash, and where uploads go.
-import { address, requestJson } from './client';
-import { resource, type Place } from './files';
-import type { Acted, Clash, NameRule, Step, Trash, Uploads } from './types';
+import { address, request, requestJson } from './client';
+import { lines, resource, type Place } from './files';
+import type { Acted, Clash, CopyAcross, CopyEvent, NameRule, Step, Trash, Uploads } from './types';
 
 const act = (place: Place, door: string, body: unknown) =>
   requestJson<Acted>(resource(place, door), { method: 'POST', body });
@@ -41,27 +41,12 @@ export const uploadUrl = (place: Place, id: string) => resource(place, `uploads/
 export const unpackUrl = (place: Place, path: string, clash: Clash) =>
   address(resource(place, 'unpack'), { path, clash });
 
-export interface CopyAcross {
-  from: Place;
-  paths: string[];
-  to: Place;
-  /** The folder that takes them in. */
-  folder: string;
-  clash: Clash;
-  /** Delete them where they were once all of it is in place. */
-  move: boolean;
+/**
+ * From one share to another, on whichever machines. Tells what did not come to its place, then how it ended; `paths` are of
+ * one folder.
+ */
+export async function* copyAcross(wish: CopyAcross): AsyncGenerator<CopyEvent, void> {
+  const headers = { Accept: 'application/x-ndjson' };
+  const response = await request('/api/v1/files/copy', { method: 'POST', body: wish, headers });
+  for await (const line of lines(response)) yield JSON.parse(line) as CopyEvent;
 }
-
-/** From one share to another, on whichever machine. */
-export const copyAcross = ({ from, to, paths, folder, clash, move }: CopyAcross) =>
-  requestJson<Acted>('/api/v1/files/copy', {
-    method: 'POST',
-    body: {
-      from: { device_id: from.device, share_id: from.share },
-      to: { device_id: to.device, share_id: to.share },
-      paths,
-      folder,
-      clash,
-      move,
-    },
-  });

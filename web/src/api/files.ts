@@ -54,7 +54,7 @@ export async function* search(query: SearchQuery, signal: AbortSignal): AsyncGen
 }
 
 /** The lines of a streamed answer, without their ends; empty ones are left out. */
-async function* lines(response: Response): AsyncGenerator<string, void> {
+export async function* lines(response: Response): AsyncGenerator<string, void> {
   if (!response.body) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';

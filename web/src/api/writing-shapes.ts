@@ -50,6 +50,24 @@ export type UnpackEvent =
   | ({ event: 'item' } & ActItem)
   | { event: 'done'; files: number; folders: number; bytes: number; undo?: string | null }
   | { event: 'broken'; error: ErrorBody };
+export interface CopyAcross {
+  from: { device: string; share: string; paths: string[] };
+  to: { device: string; share: string; path: string };
+  move: boolean;
+  clash: Clash;
+}
+export type CopyEvent =
+  | ({ event: 'item' } & ActItem)
+  | {
+      event: 'done';
+      files: number;
+      folders: number;
+      bytes: number;
+      moved: boolean;
+      undo?: string | null;
+      undo_source?: string | null;
+    }
+  | { event: 'broken'; error: ErrorBody };
 export interface Step {
   from: string;
   to: string;

@@ -1,7 +1,7 @@
 // Changes files and says so: carries acts out, asks where something has to be chosen, offers to undo. Its windows are in
 // Host.svelte. One for the whole page; loaded when it is first needed.
 import { ApiFailure } from '../api/client';
-import type { Place } from '../api/files';
+import { stat, type Place } from '../api/files';
 import type { Acted, ActItem, Clash, Trashed } from '../api/types';
 import * as api from '../api/acts';
 import { putContent } from '../api/contents';
@@ -16,7 +16,7 @@ import { toasts } from '../state/toasts.svelte';
 import { managingWords } from '../text/managing.svelte';
 import { t, text } from '../text/text.svelte';
 import { sentenceOf } from '../ui/failure';
-import { groupsOf, isIdle, samePlace, stepsInto, type Group } from './plan';
+import { byFolder, groupsOf, isIdle, samePlace, stepsInto, type Group } from './plan';
 import { pushUndo, takeUndo } from './undo';
 
 /** A window that is open. */
@@ -167,20 +167,13 @@ export class Desk {
     const going = way === 'move' ? chosen.filter((one) => !isIdle(one, folder)) : chosen;
     const deeds: Deed[] = [];
     for (const group of groupsOf(going)) {
-      deeds.push(
-        samePlace(group.place, folder)
-          ? await this.#within(group, folder, way)
-          : await this.#across(group, folder, way),
-      );
+      if (samePlace(group.place, folder)) deeds.push(await this.#within(group, folder, way));
+      else deeds.push(...(await this.#across(group, folder, way)));
     }
     const count = deeds.reduce((sum, { done }) => sum + done.length, 0);
     const target = lastName(folder.path) || (catalog.share(folder.share)?.name ?? '');
     const said = way === 'move' ? managingWords().manage.moved : managingWords().manage.copied;
     this.#finish(deeds, said(count, shown(count), target));
-    changes.tell(
-      folder,
-      deeds.flatMap(({ done }) => done.map(({ to }) => to ?? '')),
-    );
   }
 
   async #within({ place, chosen }: Group, folder: FolderPlace, way: Way): Promise<Deed> {
@@ -190,18 +183,61 @@ export class Desk {
     return this.#asking(place, chosen, beside ? 'rename' : 'ask', labelOf, run);
   }
 
-  async #across({ place, chosen }: Group, folder: FolderPlace, way: Way): Promise<Deed> {
-    const to = { device: folder.device, share: folder.share };
-    const run = (some: Chosen[], clash: Clash) =>
-      api.copyAcross({
-        from: place,
-        paths: pathsOf(some),
-        to,
-        folder: folder.path,
-        clash,
-        move: way === 'move',
-      });
-    return this.#asking(place, chosen, 'ask', labelOf, run);
+  /**
+   * To another share. What is taken there is asked for before anything leaves: once some of it has come, it would be
+   * taken by that.
+   */
+  async #across({ place, chosen }: Group, folder: FolderPlace, way: Way): Promise<Deed[]> {
+    const answers = await this.#askAhead(chosen, folder);
+    const deeds: Deed[] = [];
+    for (const clash of ['ask', 'rename', 'replace'] as const) {
+      const some = chosen.filter((one) => answers.get(one) === clash);
+      for (const group of byFolder({ place, chosen: some })) {
+        deeds.push(...(await this.#send(group, folder, way, clash)));
+      }
+    }
+    return deeds;
+  }
+
+  /** What is to be done with each: `ask` for whatever is not there yet. */
+  async #askAhead(chosen: Chosen[], folder: FolderPlace): Promise<Map<Chosen, Clash>> {
+    const answers = new Map<Chosen, Clash>();
+    const taken: Chosen[] = [];
+    const waiting = [...chosen];
+    const look = async () => {
+      for (let one = waiting.pop(); one; one = waiting.pop()) {
+        if (await isTaken(folder, joinPath(folder.path, lastName(one.entry.path)))) taken.push(one);
+        else answers.set(one, 'ask');
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKS }, look));
+    while (taken.length > 0) {
+      const { name, folder: isFolder } = labelOf(taken[0] as Chosen);
+      const answer = await this.#clashWindow(name, taken.length - 1, isFolder);
+      if (!answer) break;
+      for (const one of taken.splice(0, answer.forAll ? taken.length : 1)) answers.set(one, answer.clash);
+    }
+    return answers;
+  }
+
+  /** What came about is undone where it is now; what was taken away, where it was. */
+  async #send({ place, chosen }: Group, to: FolderPlace, way: Way, clash: Clash): Promise<Deed[]> {
+    const here = newDeed({ device: to.device, share: to.share });
+    const there = newDeed(place);
+    const wish = { from: { ...place, paths: pathsOf(chosen) }, to: { ...to }, move: way === 'move', clash };
+    for await (const event of api.copyAcross(wish)) {
+      if (event.event === 'broken') throw failureIn(event.error);
+      if (event.event === 'item') this.#take(here, { items: [event] });
+      else {
+        if (event.undo) here.tokens.push(event.undo);
+        if (event.undo_source) there.tokens.push(event.undo_source);
+      }
+    }
+    // Those that are not named came to the place that was asked for.
+    const failed = new Set(here.problems.map(({ path }) => lastName(path)));
+    const came = chosen.filter(({ entry }) => !failed.has(lastName(entry.path)));
+    here.done = stepsInto(came, to.path).map((step) => ({ ...step, outcome: 'done' as const }));
+    return [here, there];
   }
 
   /** Brings things back out of the trash; says how many came. */
@@ -280,45 +316,36 @@ export class Desk {
   /** Says what was done, with the way back; and what was not. */
   #finish(deeds: Deed[], what: string): void {
     const problems = deeds.flatMap((deed) => deed.problems);
-    for (const { place, done } of deeds)
-      changes.tell(
-        place,
-        done.map(({ to }) => to ?? ''),
-      );
+    for (const deed of deeds) changes.tell(deed.place, placesOf(deed));
     if (deeds.some(({ done }) => done.length > 0)) this.#say(deeds, what);
     if (problems.length > 0) this.window = { kind: 'problems', problems };
   }
 
   #say(deeds: Deed[], what: string): void {
-    const undoable = deeds.filter(({ tokens }) => tokens.length > 0);
-    for (const { place, tokens } of undoable) pushUndo({ place, tokens, what });
-    const [last] = undoable.slice(-1);
-    const token = last?.tokens[0];
-    const undo = {
-      label: managingWords().manage.undo,
-      run: () => void this.#quietly(() => this.#undoAll(undoable)),
-    };
-    toasts.show(what, token ? { action: undo } : {});
-  }
-
-  async #undoAll(deeds: Deed[]): Promise<void> {
-    for (const { tokens } of deeds.toReversed()) await this.#undo(tokens[0]);
+    const parts = deeds.flatMap(({ place, tokens }) => tokens.map((token) => ({ place, token })));
+    const [first] = parts;
+    if (!first) return toasts.show(what);
+    pushUndo({ parts, what });
+    const run = () => void this.#quietly(() => this.#undo(first.token));
+    toasts.show(what, { action: { label: managingWords().manage.undo, run } });
   }
 
   undo(): void {
     void this.#quietly(() => this.#undo());
   }
 
+  /** Takes back the last act, or the one with this token: its parts last first. */
   async #undo(token?: string): Promise<void> {
     const act = takeUndo(token);
     if (!act) return toasts.show(managingWords().manage.nothingToUndo);
-    const deed = newDeed(act.place);
-    for (const one of act.tokens.toReversed()) this.#take(deed, await api.undoAct(act.place, one));
-    changes.tell(
-      act.place,
-      deed.done.map(({ to }) => to ?? ''),
-    );
-    if (deed.problems.length > 0) this.window = { kind: 'problems', problems: deed.problems };
+    const problems: Problem[] = [];
+    for (const part of act.parts.toReversed()) {
+      const deed = newDeed(part.place);
+      this.#take(deed, await api.undoAct(part.place, part.token));
+      problems.push(...deed.problems);
+      changes.tell(part.place, placesOf(deed));
+    }
+    if (problems.length > 0) this.window = { kind: 'problems', problems };
     else toasts.show(managingWords().manage.undone(act.what));
   }
 
@@ -329,6 +356,22 @@ export class Desk {
     } catch (error) {
       toasts.show(sentenceOf(error, t()), { tone: 'danger' });
     }
+  }
+}
+
+/** Where what was done is now. */
+const placesOf = ({ done }: Deed) => done.map(({ to }) => to ?? '');
+
+/** Questions at once about names that may be taken. */
+const LOOKS = 6;
+
+async function isTaken(place: Place, path: string): Promise<boolean> {
+  try {
+    await stat(place, path);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiFailure && error.code === 'NOT_FOUND') return false;
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../api/types';
 import type { Chosen } from '../state/entries';
-import { groupsOf, isIdle, MOST_ITEMS, stepsInto } from './plan';
+import { byFolder, groupsOf, isIdle, MOST_ITEMS, stepsInto } from './plan';
 
 function chosen(path: string, share = 's'): Chosen {
   const entry: Entry = {
@@ -26,6 +26,15 @@ it('asks each share for its own', () => {
 it('asks for no more than one act takes', () => {
   const many = Array.from({ length: 2 * MOST_ITEMS + 1 }, (_, i) => chosen(`${i}`));
   expect(groupsOf(many).map(({ chosen: some }) => some.length)).toEqual([MOST_ITEMS, MOST_ITEMS, 1]);
+});
+
+it('asks for one folder after the other where that is how it is asked', () => {
+  const [group] = groupsOf(['a/x', 'b/y', 'a/z'].map((path) => chosen(path)));
+  const groups = byFolder(group as NonNullable<typeof group>);
+  expect(groups.map(({ chosen: some }) => some.map(({ entry }) => entry.path))).toEqual([
+    ['a/x', 'a/z'],
+    ['b/y'],
+  ]);
 });
 
 it('keeps names on the way', () => {

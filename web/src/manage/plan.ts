@@ -26,6 +26,16 @@ export function groupsOf(chosen: readonly Chosen[]): Group[] {
   return [...groups.values()].flatMap(inPieces);
 }
 
+/** The same, by the folder they are in as well. */
+export function byFolder({ place, chosen }: Group): Group[] {
+  const folders = new Map<string, Chosen[]>();
+  for (const one of chosen) {
+    const parent = parentPath(one.entry.path);
+    folders.set(parent, [...(folders.get(parent) ?? []), one]);
+  }
+  return [...folders.values()].map((some) => ({ place, chosen: some }));
+}
+
 function inPieces({ place, chosen }: Group): Group[] {
   const count = Math.ceil(chosen.length / MOST_ITEMS);
   return Array.from({ length: count }, (_, at) => ({

@@ -1,7 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
 import { pushUndo, takeUndo } from './undo';
 
-const act = (token: string) => ({ place: { device: 'd', share: 's' }, tokens: [token], what: token });
+const place = { device: 'd', share: 's' };
+const act = (token: string) => ({ parts: [{ place, token }], what: token });
 beforeEach(() => sessionStorage.clear());
 
 it('gives back the last one, each once', () => {

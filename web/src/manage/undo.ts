@@ -1,10 +1,14 @@
 // What can be undone, last first: kept for the tab, so that a reload forgets nothing.
 import type { Place } from '../api/files';
 
-export interface Undoable {
+/** One request of an act: the machine undoes each by its own token. */
+export interface Part {
   place: Place;
-  /** One act may have been carried out in several requests. */
-  tokens: string[];
+  token: string;
+}
+
+export interface Undoable {
+  parts: Part[];
   /** What it was, in words. */
   what: string;
 }
@@ -27,7 +31,10 @@ export const pushUndo = (act: Undoable) => write([...read(), act]);
 /** The last act, or the one with this token; it is not there a second time. */
 export function takeUndo(token?: string): Undoable | undefined {
   const list = read();
-  const at = token === undefined ? list.length - 1 : list.findIndex(({ tokens }) => tokens.includes(token));
+  const at =
+    token === undefined
+      ? list.length - 1
+      : list.findIndex(({ parts }) => parts.some((part) => part.token === token));
   const [found] = at < 0 ? [] : list.splice(at, 1);
   if (found) write(list);
   return found;
