@@ -306,6 +306,7 @@ describe('what happens on the disk', () => {
     disk.gate = new Promise((settle) => (done = settle));
     const saving = session.save();
     tellOf('v2');
+    expect(session.note).toBe('none');
     done();
     await saving;
     expect(session.note).toBe('none');

@@ -34,9 +34,15 @@ it('are found in long texts with many equal lines, changed at both ends', () => 
   expect(lengthOf(lines, other)).toBe(99_998);
 });
 
-it('are none where a search would take too long', () => {
-  const [a, b] = ['a b', 'b a'].map((pair) =>
-    Array.from({ length: 3_000 }, (_, i) => pair.charAt((i % 2) * 2)),
+it('are found among lines that come again and again', () => {
+  const lines = Array.from({ length: 200_000 }, (_, i) => `${i % 100}`);
+  const other = lines.toSpliced(1, 1, 'x').toSpliced(100_000, 0, 'y', 'y').toSpliced(200_000, 1);
+  expect(lengthOf(lines, other)).toBe(199_998);
+});
+
+it('are none where there is too much to be searched in time', () => {
+  const [a, b] = ['ab', 'ba'].map((pair) =>
+    Array.from({ length: 6_000 }, (_, i) => pair.repeat(3).charAt((i * i) % 5)),
   );
   expect(lengthOf(a as string[], b as string[])).toBe(0);
 });

@@ -2,8 +2,9 @@
 //
 // The search of node-diff3 takes time with the square of what it is given, so it is given little: equal beginnings and
 // ends are cut off, lines that each text has once divide what remains (Bram Cohen's "patience"), and only between these
-// it searches.
+// it searches. Where even that is much, the same few lines come again and again: see few-differences.ts.
 import { diffIndices } from 'node-diff3';
+import { fewDifferences } from './few-differences';
 
 /** Lines that are equal in both. */
 export interface Common {
@@ -22,7 +23,7 @@ interface Part {
   bEnd: number;
 }
 
-/** A part with more pairs of lines than this counts as wholly different: searching it would freeze the page. */
+/** With more pairs of lines than this the search of node-diff3 would freeze the page. */
 const MOST_PAIRS = 4_000_000;
 
 /** The runs of lines that `a` and `b` have in common, in order. */
@@ -62,7 +63,11 @@ function divide(a: readonly string[], b: readonly string[], part: Part, found: C
 
 function search(a: readonly string[], b: readonly string[], part: Part, found: Common[]): void {
   const [left, right] = [a.slice(part.a, part.aEnd), b.slice(part.b, part.bEnd)];
-  if (left.length * right.length > MOST_PAIRS) return;
+  if (left.length * right.length > MOST_PAIRS) {
+    for (const { at, to, length } of fewDifferences(left, right) ?? [])
+      add(found, part.a + at, part.b + to, length);
+    return;
+  }
   let from = { a: 0, b: 0 };
   for (const { buffer1, buffer2 } of diffIndices(left, right)) {
     add(found, part.a + from.a, part.b + from.b, buffer1[0] - from.a);
