@@ -13,6 +13,7 @@ use crate::files::index::{Index, Pace};
 use crate::files::media::{Media, MediaConfig};
 use crate::files::names::NamesCache;
 use crate::files::sweep::Sweeper;
+use crate::files::upload::Uploads;
 use crate::files::watch::Watched;
 use crate::files::write::store::Store;
 use crate::serve::ended::Ended;
@@ -44,6 +45,8 @@ pub struct Share {
     pub index: Index,
     /// What is not in its place: coming, replaced, deleted.
     pub store: Store,
+    /// What comes in pieces.
+    pub uploads: Uploads,
     /// Who is told of changes.
     pub watched: Watched,
 }
@@ -53,7 +56,7 @@ impl Share {
     #[must_use]
     pub fn new(id: ShareId, root: Arc<ShareRoot>, index: Index) -> Self {
         let store = Store::new(Arc::clone(&root));
-        Self { id, root, index, store, watched: Watched::default() }
+        Self { id, root, index, store, uploads: Uploads::default(), watched: Watched::default() }
     }
 }
 

@@ -84,6 +84,11 @@ impl World {
         self.agent.share(self.share).unwrap()
     }
 
+    /// Forgets what was only in memory, as a new process has.
+    pub(crate) fn restart(&self) {
+        self.agent.add_share(self.share, &self.home.path().join("share")).unwrap();
+    }
+
     /// What a ticket says that allows everything on the share for two minutes. Change it and [`Self::sign`] it.
     pub(crate) fn claims(&self) -> Claims {
         let now = OffsetDateTime::now_utc();

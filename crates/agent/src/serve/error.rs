@@ -6,6 +6,7 @@ use proto::ticket::TicketError;
 use proto::{ApiError, ErrorCode};
 
 use crate::files::FilesError;
+use crate::files::upload::UploadError;
 use crate::files::write::WriteError;
 
 /// What every handler of the data plane answers with when it cannot do what was asked.
@@ -44,6 +45,15 @@ impl From<WriteError> for Refusal {
             tracing::warn!(error = %cause, "disk error");
         }
         Self(error.into())
+    }
+}
+
+impl From<UploadError> for Refusal {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Write(error) => error.into(),
+            other => Self(other.into()),
+        }
     }
 }
 

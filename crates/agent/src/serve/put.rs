@@ -12,17 +12,19 @@ use base64::engine::general_purpose::STANDARD;
 use proto::api::files::moment;
 use proto::api::writing::{Clash, MAX_EDIT_BYTES, Outcome, PutQuery, Written};
 use proto::{ApiError, PrincipalId, RelPath};
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::CanWrite;
 use super::error::Refusal;
 use super::etag::expectation;
-use super::incoming::{Summed, Sums, receive};
+use super::incoming::{check_plain, pour};
 use super::params::Params;
 use crate::agent::{Agent, Share};
 use crate::files::write::part::{PartFile, Sealed};
 use crate::files::write::publish::{self, Expect, Published, hex};
+use crate::files::write::sums::{Algorithm, Checksum, Summed, Sums};
 use crate::files::write::{WriteError, off_thread};
 use crate::files::{FilesError, entry, undo};
 use crate::share::Node;
@@ -54,7 +56,8 @@ async fn put(
     let path: RelPath = query.path.parse()?;
     let modified = moment("modified", query.modified.as_deref()).map_err(Refusal::parameter)?;
     let expect = expectation(request.headers(), query.clash)?;
-    let wanted = Digests::wanted(request.headers())?;
+    check_plain(request.headers())?;
+    let wanted = digests(request.headers())?;
     let body = request.into_body();
     let length = body.size_hint().exact();
     let part = {
@@ -62,8 +65,10 @@ async fn put(
             (Arc::clone(&share), path.clone(), expect.clone(), query.parents);
         off_thread(move || begin(&share, &path, &expect, parents, length)).await?
     };
-    let (part, sums) = receive(body, part, wanted.sums(length), length).await?;
-    wanted.check(&sums)?;
+    let sink = (part, sums(&wanted, length));
+    let (part, sums) = pour(body, sink, length, &CancellationToken::new()).await?.whole()?;
+    let sums = sums.finish();
+    sums.check(&wanted)?;
     let modified = modified.and_then(|time| i64::try_from(time.unix_timestamp_nanos()).ok());
     let written = off_thread(move || {
         let sealed = part.seal(modified)?;
@@ -113,48 +118,37 @@ fn finish(
     }?;
     let undo = undo::of_written(share, &published, by)?;
     let Published { path, stat, outcome, .. } = published;
-    let sha256 = sums.sha256.map(|sum| hex(&sum));
+    let sha256 = sums.get(Algorithm::Sha256).map(hex);
     Ok(Written { entry: entry::of(path, &stat, false), outcome, sha256, undo })
 }
 
-/// What the content must hash to.
-#[derive(Default)]
-struct Digests {
-    sha256: Option<Vec<u8>>,
-    blake3: Option<Vec<u8>>,
+/// What the content must hash to: `Repr-Digest: sha-256=:base64:, blake3=:base64:`. Algorithms that are not known say nothing.
+fn digests(headers: &HeaderMap) -> Result<Vec<Checksum>, Refusal> {
+    let mut wanted = Vec::new();
+    for value in headers.get_all("repr-digest") {
+        for item in value.to_str().unwrap_or_default().split(',') {
+            wanted.extend(digest(item.trim())?);
+        }
+    }
+    Ok(wanted)
 }
 
-impl Digests {
-    /// Reads `Repr-Digest: sha-256=:base64:, blake3=:base64:`. Algorithms that are not known say nothing.
-    fn wanted(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let mut wanted = Self::default();
-        for value in headers.get_all("repr-digest") {
-            for item in value.to_str().unwrap_or_default().split(',') {
-                let Some((name, sum)) = item.trim().split_once('=') else { return Err(bad_digest()) };
-                let sum =
-                    sum.strip_prefix(':').and_then(|sum| sum.strip_suffix(':')).ok_or_else(bad_digest)?;
-                let sum = STANDARD.decode(sum).map_err(|_| bad_digest())?;
-                match name {
-                    "sha-256" => wanted.sha256 = Some(sum),
-                    "blake3" => wanted.blake3 = Some(sum),
-                    _ => {}
-                }
-            }
-        }
-        Ok(wanted)
-    }
+fn digest(item: &str) -> Result<Option<Checksum>, Refusal> {
+    let (name, sum) = item.split_once('=').ok_or_else(bad_digest)?;
+    let sum = sum.strip_prefix(':').and_then(|sum| sum.strip_suffix(':')).ok_or_else(bad_digest)?;
+    let sum = STANDARD.decode(sum).map_err(|_| bad_digest())?;
+    let algorithm = match name {
+        "sha-256" => Algorithm::Sha256,
+        "blake3" => Algorithm::Blake3,
+        _ => return Ok(None),
+    };
+    Checksum::new(algorithm, sum).map(Some).ok_or_else(bad_digest)
+}
 
-    /// What is to be computed: what is to be compared, and of what can be edited its SHA-256 for the next `If-Match`.
-    fn sums(&self, length: Option<u64>) -> Sums {
-        let editable = length.is_some_and(|length| length <= MAX_EDIT_BYTES);
-        Sums::of(editable || self.sha256.is_some(), self.blake3.is_some())
-    }
-
-    fn check(&self, sums: &Summed) -> Result<(), WriteError> {
-        let fits = |wanted: &Option<Vec<u8>>, found: &Option<Vec<u8>>| wanted.is_none() || wanted == found;
-        let same = fits(&self.sha256, &sums.sha256) && fits(&self.blake3, &sums.blake3);
-        if same { Ok(()) } else { Err(WriteError::Checksum) }
-    }
+/// What is to be computed: what is to be compared, and of what can be edited its SHA-256 for the next `If-Match`.
+fn sums(wanted: &[Checksum], length: Option<u64>) -> Sums {
+    let editable = length.is_some_and(|length| length <= MAX_EDIT_BYTES).then_some(Algorithm::Sha256);
+    Sums::of(wanted.iter().map(|checksum| checksum.algorithm).chain(editable))
 }
 
 fn bad_digest() -> Refusal {

@@ -7,6 +7,7 @@ pub mod names;
 pub mod part;
 pub mod publish;
 pub mod store;
+pub mod sums;
 #[cfg(test)]
 pub(crate) mod tests;
 

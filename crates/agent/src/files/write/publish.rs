@@ -9,6 +9,7 @@ use std::io::Read;
 use proto::api::writing::{Clash, Conflict, Outcome};
 use proto::{PrincipalId, RelPath, VersionId};
 use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 
 use super::part::Content;
 use super::{WriteError, names};
@@ -27,7 +28,8 @@ const MOST_NUMBERS: u32 = 10_000;
 const RACES: usize = 64;
 
 /// What must be at the place for content to go there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Expect {
     /// Anything: what is done about it is said.
     Clash(Clash),
@@ -38,7 +40,8 @@ pub enum Expect {
 }
 
 /// How a version is named by who wants to replace it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tag {
     /// Any, as long as there is one.
     Any,
