@@ -167,6 +167,9 @@ impl World {
             Ok(body) => (body.to_bytes(), false),
             Err(_) => (Bytes::new(), true),
         };
+        // An answer to HEAD has no body; what it would say goes along beside it.
+        let said = parts.extensions.get::<ApiError>().filter(|_| body.is_empty());
+        let body = said.map_or(body, |error| serde_json::to_vec(error).unwrap().into());
         Answer { status: parts.status, headers: parts.headers, body, failed }
     }
 }

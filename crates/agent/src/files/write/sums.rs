@@ -46,7 +46,7 @@ pub struct Sums(Vec<(Algorithm, Running)>);
 
 #[derive(Clone)]
 enum Running {
-    Ring(Context),
+    Ring(Box<Context>),
     Blake3(Box<blake3::Hasher>),
 }
 
@@ -93,10 +93,14 @@ impl Sums {
 impl Running {
     fn begin(algorithm: Algorithm) -> Self {
         match algorithm {
-            Algorithm::Sha1 => Self::Ring(Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
-            Algorithm::Sha256 => Self::Ring(Context::new(&digest::SHA256)),
+            Algorithm::Sha1 => Self::ring(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+            Algorithm::Sha256 => Self::ring(&digest::SHA256),
             Algorithm::Blake3 => Self::Blake3(Box::default()),
         }
+    }
+
+    fn ring(algorithm: &'static digest::Algorithm) -> Self {
+        Self::Ring(Box::new(Context::new(algorithm)))
     }
 
     fn finish(self) -> Vec<u8> {
