@@ -223,9 +223,9 @@ mod tests {
         let replace = "path=a&clash=replace";
         assert_eq!(put(&world, replace, &[], broken()).await.code(), ErrorCode::BadRequest);
         assert_eq!(put(&world, "path=new", &[], broken()).await.code(), ErrorCode::BadRequest);
-        let wrong = [("repr-digest", "sha-256=:AAAA:")];
+        let wrong = [("repr-digest", "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:")];
         assert_eq!(put(&world, replace, &wrong, "new").await.code(), ErrorCode::ChecksumMismatch);
-        for digest in ["sha-256=AAAA", "nonsense", "sha-256=:*:"] {
+        for digest in ["sha-256=AAAA", "nonsense", "sha-256=:*:", "sha-256=:AAAA:"] {
             let refused = put(&world, replace, &[("repr-digest", digest)], "new").await;
             assert_eq!(refused.code(), ErrorCode::BadParameter, "{digest}");
         }

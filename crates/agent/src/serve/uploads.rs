@@ -96,7 +96,7 @@ async fn create(CanWrite { share, by }: CanWrite, request: Request) -> Result<Re
                 let share = Arc::clone(&share);
                 off_thread(move || join.run(&share)).await?
             };
-            let ended = carry::finish(&share, &upload, None).await;
+            let ended = carry::finish(&share, &upload).await;
             return Ok(answer_created(ended, &upload));
         }
     };
@@ -108,7 +108,7 @@ async fn create(CanWrite { share, by }: CanWrite, request: Request) -> Result<Re
     };
     let ended = match coming {
         Some(coming) => carry::carry(&share, &upload, coming, request.into_body()).await,
-        None => carry::finish(&share, &upload, None).await,
+        None => carry::finish(&share, &upload).await,
     };
     // What nobody was told of, and cannot go on as it was meant.
     if matches!(ended, Err(ref error) if !carry::can_go_on(error)) {
@@ -142,7 +142,7 @@ async fn stand(
     words::check_protocol(&headers)?;
     let share = Arc::clone(&can.share);
     let upload = find(can, id).await?;
-    let ended = carry::finish(&share, &upload, None).await;
+    let ended = carry::finish(&share, &upload).await;
     let known = upload.known();
     if known.stage == Stage::Ended(End::Failed) {
         return Err(WriteError::Gone.into());

@@ -21,7 +21,7 @@ use crate::files::write::sums::Sums;
 use crate::files::write::{WriteError, names};
 use crate::files::{FilesError, entry, undo};
 use crate::share::write::{Spot, set_modified};
-use crate::share::{Node, OpenFile, Stat};
+use crate::share::{Node, Stat};
 
 const READ_AT_ONCE: usize = 1 << 20;
 
@@ -122,12 +122,6 @@ impl Turn {
         Ok(Place { path, outcome, version: entry::version(&stat), undo })
     }
 
-    /// True if the upload is whole and not over: it waits for somebody to say what is done about its place.
-    #[must_use]
-    pub fn waits(&self) -> bool {
-        self.upload.known().is_whole()
-    }
-
     /// How it ended, if it has.
     #[must_use]
     pub fn end(&self) -> Option<End> {
@@ -198,8 +192,8 @@ impl SecondName {
         let spot = Spot::of(parts, id.to_string().as_bytes());
         gone_is_fine(spot.remove_file())?;
         if data.metadata()?.nlink() > 1 {
-            let open = OpenFile { stat: Stat::of_handle(&data)?, file: data };
-            return Ok(Self::Copied(PartFile::copy_of(&share.store, &open)?.seal(None)?));
+            let copy = PartFile::copy_of(&share.store, &home.data().open()?)?;
+            return Ok(Self::Copied(copy.seal(None)?));
         }
         match home.data().link_to(&spot) {
             Ok(()) => Ok(Self::Linked(Linked(Content { file: data, spot }))),

@@ -32,34 +32,28 @@ impl Join {
     pub fn run(self, share: &Share) -> Result<Arc<Upload>, UploadError> {
         let found = self.pieces.iter().map(|id| share.uploads.find(share, *id, self.by));
         let pieces: Vec<_> = found.collect::<Result<_, _>>()?;
-        if let Some(joined) = already(share, &pieces, self.by) {
-            return Ok(joined);
+        let joined = match share.uploads.joined_of(share, &self.pieces, self.by)? {
+            Some(joined) => joined,
+            None => self.join(share, &pieces)?,
+        };
+        for piece in pieces.iter().filter(|piece| piece.known().stage == Stage::Open) {
+            piece.end(&Home::open(&share.store, piece.id)?, End::Joined(joined.id))?;
         }
+        Ok(joined)
+    }
+
+    fn join(self, share: &Share, pieces: &[Arc<Upload>]) -> Result<Arc<Upload>, UploadError> {
         let length = pieces.iter().try_fold(0, |length: u64, piece| Some(length + whole_piece(piece)?));
         let length = length.ok_or(UploadError::PieceMissing)?;
         let purpose = Purpose::Joined(self.target, self.pieces);
         let info = Info::new(self.by, Some(length), purpose, self.metadata);
         let joined = share.uploads.begin(share, info)?;
-        if let Err(error) = copy(share, &pieces, &joined) {
+        if let Err(error) = copy(share, pieces, &joined) {
             share.uploads.give_up(share, &joined)?;
             return Err(error.into());
         }
-        for piece in pieces {
-            piece.end(&Home::open(&share.store, piece.id)?, End::Joined(joined.id))?;
-        }
         Ok(joined)
     }
-}
-
-/// What the pieces were put together to before, all of them to the same.
-fn already(share: &Share, pieces: &[Arc<Upload>], by: PrincipalId) -> Option<Arc<Upload>> {
-    let into = |piece: &Arc<Upload>| match piece.known().stage {
-        Stage::Ended(End::Joined(into)) => Some(into),
-        _ => None,
-    };
-    let first = into(pieces.first()?)?;
-    let all = pieces.iter().all(|piece| into(piece) == Some(first));
-    all.then(|| share.uploads.find(share, first, by).ok())?
 }
 
 fn whole_piece(piece: &Upload) -> Option<u64> {

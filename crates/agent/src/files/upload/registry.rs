@@ -201,6 +201,24 @@ impl Uploads {
         found.filter(|upload| upload.by == by).ok_or(UploadError::Unknown)
     }
 
+    /// What these pieces of this person were put together to before, whole.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(super) fn joined_of(
+        &self,
+        share: &Share,
+        pieces: &[UploadId],
+        by: PrincipalId,
+    ) -> Result<Option<Arc<Upload>>, UploadError> {
+        let is_it = |upload: &&Arc<Upload>| {
+            let known = upload.known.read();
+            let joined = matches!(&known.info.purpose, Purpose::Joined(_, joined) if joined == pieces);
+            upload.by == by && joined && known.info.length == Some(known.offset)
+        };
+        Ok(self.with(share, |book| book.uploads.values().find(is_it).cloned())?)
+    }
+
     /// The unfinished uploads of this person, oldest first.
     ///
     /// # Errors

@@ -130,14 +130,14 @@ fn repeated(turn: &Turn, end: &End, coming: &Coming, expected: Option<u64>) -> R
 }
 
 /// Puts an upload into its place if it is whole.
-pub(super) async fn finish(
-    share: &Arc<Share>,
-    upload: &Arc<Upload>,
-    otherwise: Option<Expect>,
-) -> Result<(), Refusal> {
+pub(super) async fn finish(share: &Arc<Share>, upload: &Arc<Upload>) -> Result<(), Refusal> {
     let mut turn = Arc::clone(upload).take_over().await;
     let share = Arc::clone(share);
-    Ok(off_thread(move || turn.finish(&share, otherwise)).await?)
+    let finished = off_thread(move || {
+        turn.finish(&share, None)?;
+        if turn.end() == Some(End::Failed) { Err(WriteError::Gone.into()) } else { Ok(()) }
+    });
+    Ok(finished.await?)
 }
 
 /// False if an upload that was just begun is of no use after this: not a byte of it is as it was meant.
