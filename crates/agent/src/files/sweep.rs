@@ -62,6 +62,7 @@ pub fn sweep(share: &Share, now_ms: i64) {
         ("trash", sweep_trash(share, now_ms, most)),
         ("versions", versions::sweep(share, most, now_ms - STRAY_MS)),
         ("undo", sweep_undo(share, now_ms)),
+        ("uploads", share.uploads.sweep(share, now_ms)),
     ] {
         if let Err(error) = swept {
             tracing::warn!(share = %share.id, what, %error, "a share's store could not be swept");

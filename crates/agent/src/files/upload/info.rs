@@ -4,7 +4,7 @@ use proto::api::writing::Outcome;
 use proto::{PrincipalId, RelPath, UndoToken, UploadId};
 use serde::{Deserialize, Serialize};
 
-use super::registry::now_ms;
+use crate::files::undo::now_ms;
 use crate::files::write::publish::Expect;
 use crate::files::write::sums::Checksum;
 

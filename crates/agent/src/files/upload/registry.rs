@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use proto::api::writing::{self, UPLOAD_HOURS};
@@ -16,6 +16,7 @@ use super::info::{End, Info, Purpose};
 use super::turn::{Hand, Turns};
 use crate::agent::Share;
 use crate::files::FilesError;
+use crate::files::undo::now_ms;
 use crate::files::write::WriteError;
 use crate::files::write::part::check_room;
 use crate::files::write::store::Store;
@@ -30,17 +31,12 @@ const MOST_BYTES: u64 = 16 << 40;
 const WAITS_MS: i64 = UPLOAD_HOURS as i64 * 3_600_000;
 /// For how long it is told how one ended.
 const TOLD_MS: i64 = 3_600_000;
-/// How often it is looked for what is over its time.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// The uploads of one share.
 #[derive(Default)]
 pub struct Uploads(Mutex<Option<Book>>);
 
-struct Book {
-    uploads: HashMap<UploadId, Arc<Upload>>,
-    swept: Instant,
-}
+type Book = HashMap<UploadId, Arc<Upload>>;
 
 /// One upload, as far as this process knows it.
 pub struct Upload {
@@ -164,7 +160,7 @@ impl Uploads {
         let upload = Upload::new(known, ALL);
         self.enter(share, &upload)?;
         if let Err(error) = make(share, &info) {
-            self.with(share, |book| book.uploads.remove(&upload.id))?;
+            self.with(share, |book| book.remove(&upload.id))?;
             return Err(error.into());
         }
         Ok(upload)
@@ -174,7 +170,7 @@ impl Uploads {
     fn enter(&self, share: &Share, upload: &Arc<Upload>) -> Result<(), UploadError> {
         self.with(share, |book| {
             let (mut count, mut bytes) = (0, upload.known().info.length.unwrap_or(0));
-            for other in book.uploads.values().filter(|other| other.by == upload.by) {
+            for other in book.values().filter(|other| other.by == upload.by) {
                 let other = other.known();
                 if other.stage == Stage::Open {
                     count += 1;
@@ -187,7 +183,7 @@ impl Uploads {
             if bytes > MOST_BYTES {
                 return Err(WriteError::NoSpace.into());
             }
-            book.uploads.insert(upload.id, Arc::clone(upload));
+            book.insert(upload.id, Arc::clone(upload));
             Ok(())
         })?
     }
@@ -197,7 +193,7 @@ impl Uploads {
     /// # Errors
     /// [`UploadError::Unknown`], also if it is somebody else's; or the disk's.
     pub fn find(&self, share: &Share, id: UploadId, by: PrincipalId) -> Result<Arc<Upload>, UploadError> {
-        let found = self.with(share, |book| book.uploads.get(&id).cloned())?;
+        let found = self.with(share, |book| book.get(&id).cloned())?;
         found.filter(|upload| upload.by == by).ok_or(UploadError::Unknown)
     }
 
@@ -216,7 +212,7 @@ impl Uploads {
             let joined = matches!(&known.info.purpose, Purpose::Joined(_, joined) if joined == pieces);
             upload.by == by && joined && known.info.length == Some(known.offset)
         };
-        Ok(self.with(share, |book| book.uploads.values().find(is_it).cloned())?)
+        Ok(self.with(share, |book| book.values().find(is_it).cloned())?)
     }
 
     /// The unfinished uploads of this person, oldest first.
@@ -225,7 +221,7 @@ impl Uploads {
     /// The disk's.
     pub fn list(&self, share: &Share, by: PrincipalId) -> Result<Vec<writing::Upload>, UploadError> {
         let mut shown: Vec<_> = self.with(share, |book| {
-            let own = book.uploads.values().filter(|upload| upload.by == by);
+            let own = book.values().filter(|upload| upload.by == by);
             own.filter_map(|upload| upload.known().shown()).collect()
         })?;
         shown.sort_by_key(|upload| (upload.created, upload.id));
@@ -237,7 +233,7 @@ impl Uploads {
     /// # Errors
     /// The disk's.
     pub fn give_up(&self, share: &Share, upload: &Upload) -> Result<(), UploadError> {
-        self.with(share, |book| book.uploads.remove(&upload.id))?;
+        self.with(share, |book| book.remove(&upload.id))?;
         Ok(Home::open(&share.store, upload.id)?.remove()?)
     }
 
@@ -245,50 +241,58 @@ impl Uploads {
         let mut book = self.0.lock();
         let book = match &mut *book {
             Some(book) => book,
-            none => none.insert(Book::read(&share.store)?),
+            none => none.insert(read_all(&share.store)?),
         };
-        if book.swept.elapsed() > SWEEP_EVERY {
-            book.sweep(&share.store, now_ms());
-        }
         Ok(act(book))
+    }
+
+    /// Removes what is over its time, as if it were this time, and nobody is at.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn sweep(&self, share: &Share, now_ms: i64) -> Result<(), WriteError> {
+        self.with(share, |book| {
+            book.retain(|id, upload| {
+                if upload.known.read().expires_ms() > now_ms || upload.turns.is_taken() {
+                    return true;
+                }
+                // What could not be removed is found again when the share is next offered.
+                if let Err(error) = Home::open(&share.store, *id).and_then(Home::remove) {
+                    tracing::warn!(%id, %error, "an upload that is over its time cannot be removed");
+                }
+                false
+            });
+        })
     }
 }
 
-impl Book {
-    /// Reads what is on the disk. What nobody can go on with is removed.
-    fn read(store: &Store) -> Result<Self, WriteError> {
-        let mut ids = Vec::new();
-        let folder = store.rooms()?.uploads.open_folder(&RelPath::root())?;
-        folder.read_names(|name, _| ids.extend(id_of(name)))?;
-        let mut book = Self { uploads: HashMap::new(), swept: Instant::now() };
-        for id in ids {
-            let home = Home::open(store, id)?;
-            match read(&home) {
-                Ok(upload) => _ = book.uploads.insert(id, upload),
-                // What was not begun to the end, or is not understood, waits for nobody.
-                Err(error) => {
-                    tracing::debug!(%id, %error, "an upload that cannot go on is removed");
-                    home.remove()?;
-                }
+/// Reads what is on the disk. What nobody can go on with is removed.
+fn read_all(store: &Store) -> Result<Book, WriteError> {
+    let mut ids = Vec::new();
+    let folder = store.rooms()?.uploads.open_folder(&RelPath::root())?;
+    folder.read_names(|name, _| ids.extend(id_of(name)))?;
+    let mut book = Book::new();
+    for id in ids {
+        let home = Home::open(store, id)?;
+        match read(&home) {
+            Ok(upload) => _ = book.insert(id, upload),
+            // What was not begun to the end, or is not understood, waits for nobody.
+            Err(error) if !is_temporary(&error) => {
+                tracing::debug!(%id, %error, "an upload that cannot go on is removed");
+                home.remove()?;
             }
+            Err(error) => return Err(error),
         }
-        book.sweep(store, now_ms());
-        Ok(book)
     }
+    Ok(book)
+}
 
-    /// Removes what is over its time and nobody is at.
-    fn sweep(&mut self, store: &Store, now: i64) {
-        self.swept = Instant::now();
-        self.uploads.retain(|id, upload| {
-            if upload.known.read().expires_ms() > now || upload.turns.is_taken() {
-                return true;
-            }
-            // What could not be removed is found again when the share is next opened.
-            if let Err(error) = Home::open(store, *id).and_then(Home::remove) {
-                tracing::warn!(%id, %error, "an upload that is over its time cannot be removed");
-            }
-            false
-        });
+/// True if what could not be read may be readable the next time.
+fn is_temporary(error: &WriteError) -> bool {
+    match error {
+        WriteError::Files(FilesError::NotFound) => false,
+        WriteError::Io(error) => !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof),
+        _ => true,
     }
 }
 
@@ -335,11 +339,6 @@ fn read(home: &Home) -> Result<Arc<Upload>, WriteError> {
     Ok(Upload::new(Known { info, offset, stage: Stage::Open, touched_ms }, verified))
 }
 
-/// Milliseconds since 1970.
-pub(super) fn now_ms() -> i64 {
-    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
 fn moment(ms: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -361,9 +360,7 @@ mod tests {
         let (idle, busy) = (begin(), begin());
         let turn = Arc::clone(&busy).take_over().await;
         let left = |at: i64| {
-            let mut book = share.uploads.0.lock();
-            book.as_mut().unwrap().sweep(&share.store, at);
-            drop(book);
+            share.uploads.sweep(&share, at).unwrap();
             let folders = std::fs::read_dir(world.path(".lanthorn-store/uploads")).unwrap();
             let mut names: Vec<_> = folders.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
             names.sort();
