@@ -95,7 +95,7 @@ fn metadata(said: &[(&str, &str)]) -> String {
 
 /// A body that comes as it is sent, and whose length nobody is told.
 fn body_of(frames: Vec<&'static str>) -> Body {
-    Body::from_stream(futures_util::stream::iter(frames).map(|frame| Ok::<_, std::io::Error>(frame)))
+    Body::from_stream(futures_util::stream::iter(frames).map(Ok::<_, std::io::Error>))
 }
 
 /// A body that hangs after these bytes for as long as the sender is kept.
