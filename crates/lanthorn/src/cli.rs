@@ -6,15 +6,23 @@ use crate::commands::audit::ReadAudit;
 use crate::commands::cat::Cat;
 use crate::commands::config::ConfigCommand;
 use crate::commands::devices::ListDevices;
+use crate::commands::edit::Edit;
 use crate::commands::find::Find;
 use crate::commands::get::Get;
 use crate::commands::invite::Invite;
 use crate::commands::keys::ManageKeys;
 use crate::commands::ls::Ls;
+use crate::commands::mkdir::Mkdir;
 use crate::commands::pair::Pair;
+use crate::commands::put::Put;
+use crate::commands::relocate::Relocation;
+use crate::commands::restore::RestoreTrashed;
 use crate::commands::revoke::Revoke;
+use crate::commands::rm::Rm;
 use crate::commands::shares::ManageShares;
 use crate::commands::status::ShowStatus;
+use crate::commands::undo::UndoAct;
+use crate::commands::versions::ShowVersions;
 use crate::settings::Settings;
 
 /// Browse, search, stream and share the files on all your machines.
@@ -80,6 +88,24 @@ pub enum Command {
     Get(Get),
     /// Write files to standard output.
     Cat(Cat),
+    /// Copy files and folders of this machine into a share.
+    Put(Put),
+    /// Make a folder.
+    Mkdir(Mkdir),
+    /// Move files and folders, also to other shares and machines.
+    Mv(Relocation),
+    /// Copy files and folders, also to other shares and machines.
+    Cp(Relocation),
+    /// Delete files and folders: to the trash of their share.
+    Rm(Rm),
+    /// Bring things back out of the trash, or list what is in it.
+    Restore(RestoreTrashed),
+    /// Take back what a command did.
+    Undo(UndoAct),
+    /// List, show and restore what a file was before.
+    Versions(ShowVersions),
+    /// Edit a text file in your editor; what others change meanwhile is merged.
+    Edit(Edit),
     /// Ask somebody in, by one string that is good once.
     Invite(Invite),
     /// End what a machine, a person, a browser or an invitation may do here.

@@ -2,12 +2,14 @@
 
 #![allow(unreachable_pub, reason = "nothing of a binary can be reached from outside")]
 
+mod acting;
 mod address;
 mod announce;
 mod cli;
 mod client;
 mod commands;
 mod config;
+mod content;
 mod device;
 mod fetch;
 mod forwarded;
@@ -22,6 +24,7 @@ mod print;
 mod reach;
 mod report;
 mod running;
+mod sending;
 mod settings;
 mod settings_file;
 mod signed_in;

@@ -139,3 +139,107 @@ fn everything(room: &ShareRoot) -> Result<Vec<Spot>, FilesError> {
 const fn age_ms(stat: &Stat, now_ms: i64) -> i64 {
     now_ms - stat.ctime_ns / 1_000_000
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::PrincipalId;
+    use proto::api::writing::Clash;
+
+    use super::*;
+    use crate::files::acts::{self, Step};
+    use crate::files::write::part::PartFile;
+    use crate::files::write::tests::share;
+
+    const LATER: i64 = 3_600_000;
+
+    fn world() -> (tempfile::TempDir, Share, PrincipalId) {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            std::fs::write(home.path().join(name), name.repeat(1000)).unwrap();
+        }
+        let share = share(home.path());
+        (home, share, PrincipalId::generate())
+    }
+
+    fn delete(share: &Share, name: &str, by: PrincipalId) {
+        trash::delete(share, vec![name.parse().unwrap()], by).unwrap();
+    }
+
+    fn trashed(share: &Share) -> Vec<String> {
+        trash::list(share).unwrap().items.iter().map(|item| item.path.to_string()).collect()
+    }
+
+    fn count(home: &tempfile::TempDir, room: &str) -> usize {
+        std::fs::read_dir(home.path().join(".lanthorn-store").join(room)).unwrap().count()
+    }
+
+    #[test]
+    fn what_was_left_behind_goes_and_what_is_in_hands_stays() {
+        let (home, share, _) = world();
+        let part = PartFile::create(&share.store, None).unwrap();
+        std::fs::write(home.path().join(".lanthorn-store/parts/left"), "left").unwrap();
+        std::fs::create_dir_all(home.path().join(".lanthorn-store/parts/tree/copy")).unwrap();
+        sweep(&share, now_ms());
+        assert_eq!(count(&home, "parts"), 3, "it may be on its way");
+        sweep(&share, now_ms() + LATER);
+        assert_eq!(count(&home, "parts"), 1);
+        drop(part);
+        assert_eq!(count(&home, "parts"), 0);
+    }
+
+    #[test]
+    fn the_trash_forgets_after_its_days_and_from_its_oldest_end() {
+        let (_home, share, me) = world();
+        ["a", "b", "c"].iter().for_each(|name| delete(&share, name, me));
+        sweep(&share, now_ms() + 29 * DAY_MS);
+        assert_eq!(trashed(&share), ["c", "b", "a"]);
+        let room = 2 * trash::places(&share).unwrap()[0].bytes();
+        sweep_trash(&share, now_ms(), room).unwrap();
+        assert_eq!(trashed(&share), ["c", "b"], "there is room for two");
+        sweep(&share, now_ms() + 31 * DAY_MS);
+        assert_eq!(trashed(&share), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_token_goes_after_its_days() {
+        let (home, share, me) = world();
+        delete(&share, "a", me);
+        sweep(&share, now_ms() + 6 * DAY_MS);
+        assert_eq!(count(&home, "undo"), 1);
+        sweep(&share, now_ms() + 8 * DAY_MS);
+        assert_eq!(count(&home, "undo"), 0);
+    }
+
+    #[test]
+    fn a_place_that_something_came_back_from_gives_back_its_versions() {
+        let (home, share, me) = world();
+        let over = vec![Step { from: "a".parse().unwrap(), to: Ok("b".parse().unwrap()) }];
+        acts::relocate(&share, over, Clash::Replace, me).unwrap();
+        delete(&share, "b", me);
+        let id = trash::list(&share).unwrap().items[0].id;
+        let place = home.path().join(format!(".lanthorn-store/trash/{id}"));
+        // As if the process had ended right after the file came back.
+        std::fs::rename(place.join("item"), home.path().join("b")).unwrap();
+        let versions = || versions::list(&share, &"b".parse().unwrap()).unwrap().len();
+        assert_eq!(versions(), 0);
+        sweep(&share, now_ms() + LATER);
+        assert_eq!((versions(), place.exists()), (1, false));
+    }
+
+    #[test]
+    fn of_too_many_versions_the_oldest_go() {
+        let (home, share, me) = world();
+        for content in ["1", "22", "333"] {
+            std::fs::write(home.path().join("new"), content.repeat(1000)).unwrap();
+            let over = vec![Step { from: "new".parse().unwrap(), to: Ok("b".parse().unwrap()) }];
+            acts::relocate(&share, over, Clash::Replace, me).unwrap();
+        }
+        let sizes = || {
+            let versions = versions::list(&share, &"b".parse().unwrap()).unwrap();
+            versions.iter().map(|version| version.size).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(), [2000, 1000, 1000]);
+        versions::sweep(&share, 3000, 0).unwrap();
+        assert_eq!(sizes(), [2000, 1000]);
+    }
+}

@@ -9,21 +9,29 @@ pub mod completion;
 pub mod config;
 pub mod coordinator;
 pub mod devices;
+pub mod edit;
 pub mod find;
 pub mod get;
 pub mod invite;
 pub mod keys;
 pub mod links;
 pub mod ls;
+pub mod mkdir;
 pub mod offered;
 pub mod openapi;
 pub mod pair;
 pub mod pin;
+pub mod put;
+pub mod relocate;
+pub mod restore;
 pub mod revoke;
+pub mod rm;
 pub mod role;
 pub mod shares;
 pub mod status;
+pub mod undo;
 pub mod up;
+pub mod versions;
 pub mod web;
 
 use anyhow::Result;
@@ -50,6 +58,15 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Find(command)) => find::run(command, typed),
         Some(Command::Get(command)) => get::run(command, typed),
         Some(Command::Cat(command)) => cat::run(command, typed),
+        Some(Command::Put(command)) => put::run(command, typed),
+        Some(Command::Mkdir(command)) => mkdir::run(command, typed),
+        Some(Command::Mv(command)) => relocate::run_move(command, typed),
+        Some(Command::Cp(command)) => relocate::run_copy(command, typed),
+        Some(Command::Rm(command)) => rm::run(command, typed),
+        Some(Command::Restore(command)) => restore::run(command, typed),
+        Some(Command::Undo(command)) => undo::run(command, typed),
+        Some(Command::Versions(command)) => versions::run(command, typed),
+        Some(Command::Edit(command)) => edit::run(command, typed),
         Some(Command::Status(command)) => status::run(command, typed),
         Some(Command::Completion { shell }) => completion::run(*shell),
         Some(Command::Config(command)) => config::run(command, &typed.settings),

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod changing;
 mod cli;
 mod config;
 mod devices;
