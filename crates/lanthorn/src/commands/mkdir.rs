@@ -17,7 +17,7 @@ pub struct Mkdir {
     #[arg(value_name = "ADDRESS")]
     address: String,
     /// Make the folders it is in too; one that is there already is no error then.
-    #[arg(short, long)]
+    #[arg(long)]
     parents: bool,
     #[command(flatten)]
     asking: Asking,

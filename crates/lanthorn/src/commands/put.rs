@@ -35,8 +35,8 @@ pub struct Put {
     #[arg(value_name = "DEST")]
     dest: String,
     /// What standard input is called.
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
+    #[arg(long = "as", value_name = "NAME")]
+    called: Option<String>,
     /// What is done when a name is taken: ask (nothing, and say so), rename, replace (keeps a version), skip.
     #[arg(long, value_name = "HOW", value_parser = clash, default_value = "ask")]
     clash: Clash,
@@ -99,7 +99,7 @@ impl Put {
             let name = self
                 .name
                 .as_deref()
-                .with_context(|| "standard input has no name: give it one with --name")?;
+                .with_context(|| "standard input has no name: give it one with --as")?;
             return Ok(name.into());
         }
         // `.` and `..` have one too, as folders that they are.

@@ -41,7 +41,7 @@ fn token(said: &str) -> &str {
 fn files_are_moved_copied_deleted_and_brought_back() {
     let (world, _server, _owner) = World::set_up();
     world.put("a.txt", "a");
-    said(&world, &["mkdir", "-p", "shared/d/e"]);
+    said(&world, &["mkdir", "--parents", "shared/d/e"]);
     let moved = said(&world, &["mv", "shared/a.txt", "shared/d"]);
     assert_eq!(read(&world, "d/a.txt"), "a");
     said(&world, &["cp", "shared/d/a.txt", "shared/b.txt"]);

@@ -23,6 +23,8 @@ struct Device {
     breaks: bool,
     /// Set if what it packs has no end; told when nobody takes it any more.
     endless: Option<Arc<Notify>>,
+    /// Told when unpacking begins.
+    begun: Arc<Notify>,
 }
 
 /// Tells when it is dropped.
@@ -46,6 +48,9 @@ impl Device {
     async fn answer(&self, uri: &Uri, body: Body) -> Response {
         let word = uri.path().rsplit('/').next().unwrap().to_owned();
         let query = uri.query().unwrap_or_default().to_owned();
+        if word == "unpack" {
+            self.begun.notify_one();
+        }
         let body = body.collect().await.map(http_body_util::Collected::to_bytes);
         let whole = body.is_ok();
         self.asked.lock().push((word.clone(), query, body.unwrap_or_default()));
@@ -186,6 +191,7 @@ async fn who_closes_the_answer_stops_both() {
     let body = Some(wish(&world, &["a"], "e", false));
     let answer = owner.begin(&world, Method::POST, "/api/v1/files/copy", body).await;
     assert_eq!(answer.status(), StatusCode::OK);
+    device.begun.notified().await;
     drop(answer);
     told.notified().await;
 }
