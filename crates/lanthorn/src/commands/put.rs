@@ -97,7 +97,7 @@ impl Put {
     fn name_of(&self, source: &Path) -> Result<std::ffi::OsString> {
         if is_input(source) {
             let name = self
-                .name
+                .called
                 .as_deref()
                 .with_context(|| "standard input has no name: give it one with --as")?;
             return Ok(name.into());
