@@ -16,7 +16,7 @@ import { toasts } from '../state/toasts.svelte';
 import { managingWords } from '../text/managing.svelte';
 import { t, text } from '../text/text.svelte';
 import { sentenceOf } from '../ui/failure';
-import { byFolder, groupsOf, isIdle, samePlace, stepsInto, type Group } from './plan';
+import { byFolder, groupsOf, isIdle, isWithin, samePlace, stepsInto, type Group } from './plan';
 import { pushUndo, takeUndo } from './undo';
 
 /** A window that is open. */
@@ -234,8 +234,7 @@ export class Desk {
       }
     }
     // Those that are not named came to the place that was asked for.
-    const failed = new Set(here.problems.map(({ path }) => lastName(path)));
-    const came = chosen.filter(({ entry }) => !failed.has(lastName(entry.path)));
+    const came = chosen.filter(({ entry }) => !here.problems.some(({ path }) => concerns(path, entry.path)));
     here.done = stepsInto(came, to.path).map((step) => ({ ...step, outcome: 'done' as const }));
     return [here, there];
   }
@@ -358,6 +357,9 @@ export class Desk {
     }
   }
 }
+
+/** Whether a path, from the share's root or from the folder of what is copied, is this entry or in it. */
+const concerns = (path: string, entry: string) => isWithin(path, entry) || isWithin(path, lastName(entry));
 
 /** Where what was done is now. */
 const placesOf = ({ done }: Deed) => done.map(({ to }) => to ?? '');
