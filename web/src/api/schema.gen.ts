@@ -59,6 +59,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agent/v1/shares/{share}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies files and folders within the share. A copy is never half there. */
+        post: operations["post_agent_v1_shares_share_copy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes files and folders: they go to the share's trash, with the versions they have. */
+        post: operations["post_agent_v1_shares_share_delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/v1/shares/{share}/download": {
         parameters: {
             query?: never;
@@ -104,6 +138,74 @@ export interface paths {
         get: operations["get_agent_v1_shares_share_media"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/mkdir": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a folder; with `parents` those that it is in too. */
+        post: operations["post_agent_v1_shares_share_mkdir"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves files and folders within the share. What fails for one does not stop the others: each says what became of it. */
+        post: operations["post_agent_v1_shares_share_move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes many names by one rule; with `preview` only says which they would be, and which of them are taken. */
+        post: operations["post_agent_v1_shares_share_rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings things back out of the trash, each to the place it had. */
+        post: operations["post_agent_v1_shares_share_restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -199,6 +301,92 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in the share's trash, newest first. */
+        get: operations["get_agent_v1_shares_share_trash"];
+        put?: never;
+        post?: never;
+        /** Empties the trash, or removes one thing from it: for good. */
+        delete: operations["delete_agent_v1_shares_share_trash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undoes an act, for who did it, within seven days. What was changed since is left alone, and said. The answer's own
+         *     token undoes the undoing.
+         */
+        post: operations["post_agent_v1_shares_share_undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's own unfinished uploads, oldest first. */
+        get: operations["get_agent_v1_shares_share_uploads"];
+        put?: never;
+        /**
+         * Begins an upload (tus 1.0.0). `Location` says where it goes on, relative to this address. `Upload-Metadata`: `path` (text
+         *     form, from the share's root) or `folder` and `filename` or `relativePath`; `modified` (RFC 3339, or milliseconds
+         *     since 1970); `clash` (ask, rename, replace, skip); `if_match` (a version, or `sha256:…`); `sha256`, `blake3` (of the whole,
+         *     hexadecimal). Folders on the way are made. When the last byte is here, the file is put into its place; that answer
+         *     has `Lanthorn-Path` (percent-encoded), `Lanthorn-Outcome`, `Lanthorn-Version` and `Lanthorn-Undo`.
+         */
+        post: operations["post_agent_v1_shares_share_uploads"];
+        delete?: never;
+        /** What of tus is spoken here. */
+        options: operations["options"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/shares/{share}/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Gives an upload up. */
+        delete: operations["delete_agent_v1_shares_share_uploads_upload"];
+        options?: never;
+        /** Where an upload stands. A request that still sends bytes to it is ended; what it brought counts. */
+        head: operations["stand"];
+        /**
+         * Adds bytes to an upload at `Upload-Offset`, which is where it stands. With `Upload-Checksum` all of them are kept or nothing.
+         *     A whole upload whose place was taken waits: no bytes, with `Lanthorn-Clash` (rename, replace, skip) or `If-Match`, put
+         *     it into its place.
+         */
+        patch: operations["patch_agent_v1_shares_share_uploads_upload"];
         trace?: never;
     };
     "/agent/v1/shares/{share}/versions": {
@@ -596,6 +784,23 @@ export interface paths {
         get: operations["get_api_v1_events_ws"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/files/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies or moves what is in one folder of a share into a folder of any share. The answer is a [`CopyEvent`] a line. */
+        post: operations["post_api_v1_files_copy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1196,6 +1401,22 @@ export interface components {
             /** @description Always `bearer`. */
             token_type: string;
         };
+        /** @description What became of one item of an act. */
+        ActItem: {
+            error?: components["schemas"]["ApiError"] | null;
+            /** @description Where it was. */
+            from: string;
+            /** @description What became of it. */
+            outcome: components["schemas"]["Outcome"];
+            /** @description Where it is now (in a preview: would be), if it is anywhere. */
+            to?: string | null;
+        };
+        /** @description The answer to an act. */
+        Acted: {
+            /** @description Each item, in the order asked. */
+            items: components["schemas"]["ActItem"][];
+            undo?: components["schemas"]["UndoToken"] | null;
+        };
         /** @description Offers another folder of this machine. */
         AddShare: {
             /** @description True to let everybody who is paired look into it and save copies. */
@@ -1244,6 +1465,11 @@ export interface components {
              * @default
              */
             path?: string;
+            /**
+             * @description Break off at what cannot be packed, instead of listing it in a file at the end.
+             * @default false
+             */
+            whole?: boolean;
         };
         /** @description What a check of the whole log found. */
         AuditCheck: {
@@ -1334,6 +1560,11 @@ export interface components {
             /** @description The device's signature of [`claim_text`], in base64url. */
             signature: string;
         };
+        /**
+         * @description What is done when the name is taken.
+         * @enum {string}
+         */
+        Clash: "ask" | "rename" | "replace" | "skip";
         /** @description Lets a machine in. The words were compared. */
         ConfirmPairing: {
             /** @description In place of `principal`: the name of somebody new, whose machine it becomes. */
@@ -1378,6 +1609,72 @@ export interface components {
             ticket_keys: string[];
             /** @description Where it can be asked, likeliest first. */
             urls: string[];
+        };
+        /** @description The body of `POST /files/copy`: files and folders that go from one share to another, on whichever machines. */
+        CopyAcross: {
+            /** @description What is done when a name is taken. Folders that exist are gone into. */
+            clash?: components["schemas"]["Clash"];
+            /** @description What. */
+            from: components["schemas"]["CopySource"];
+            /** @description True to delete it where it was (to the trash), once all of it is where it should be. */
+            move?: boolean;
+            /** @description Into which folder. */
+            to: components["schemas"]["CopyTarget"];
+        };
+        /** @description One line of the answer of `POST /files/copy`. */
+        CopyEvent: (components["schemas"]["ActItem"] & {
+            /** @enum {string} */
+            event: "item";
+        }) | {
+            /**
+             * Format: int64
+             * @description Bytes of content.
+             */
+            bytes: number;
+            /** @enum {string} */
+            event: "done";
+            /**
+             * Format: int64
+             * @description How many files came to their places.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description How many folders were made.
+             */
+            folders: number;
+            /** @description True if everything was deleted where it was. */
+            moved: boolean;
+            undo?: components["schemas"]["UndoToken"] | null;
+            undo_source?: components["schemas"]["UndoToken"] | null;
+        } | {
+            /** @description Why. */
+            error: components["schemas"]["ApiError"];
+            /** @enum {string} */
+            event: "broken";
+        };
+        /** @description What is copied. */
+        CopySource: {
+            /** @description The machine. */
+            device: components["schemas"]["DeviceId"];
+            /** @description Files and folders of one folder, in text form. */
+            paths: string[];
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+        };
+        /** @description Where copies go. */
+        CopyTarget: {
+            /** @description The machine. */
+            device: components["schemas"]["DeviceId"];
+            /** @description The folder, in text form; empty for the share's root. */
+            path?: string;
+            /** @description The share. */
+            share: components["schemas"]["ShareId"];
+        };
+        /** @description The body of `delete`: what goes to the share's trash. */
+        Delete: {
+            /** @description What is deleted, in text form. */
+            paths: string[];
         };
         /** @description A machine. */
         Device: {
@@ -1825,6 +2122,13 @@ export interface components {
             /** @description Its secret as sixteen words, to be read out. */
             words: string;
         };
+        /** @description The body of `mkdir`. */
+        MakeFolder: {
+            /** @description Make the folders it is in too; one that exists already is no error then. */
+            parents?: boolean;
+            /** @description The folder to make, in text form. */
+            path: string;
+        };
         /** @description Asks somebody in. The answer's secret is shown once. */
         MakeInvite: {
             /** @description What the newcomer may do from the start. */
@@ -1889,6 +2193,27 @@ export interface components {
              * @description Picture width in pixels.
              */
             width: number | null;
+        };
+        /** @description How new names come about. */
+        NameRule: {
+            /** @description The text to find. */
+            find: string;
+            /** @enum {string} */
+            kind: "replace";
+            /** @description True if capitals matter. */
+            match_case?: boolean;
+            /** @description What stands there afterwards. */
+            with: string;
+        } | {
+            /** @enum {string} */
+            kind: "number";
+            /**
+             * Format: int32
+             * @description The first number.
+             */
+            start: number;
+            /** @description The text, with `{n}`. */
+            text: string;
         };
         /** @description Something to sign, good for a minute. */
         Nonce: {
@@ -2047,6 +2372,13 @@ export interface components {
             /** @description Who. */
             subject: components["schemas"]["Subject"];
         };
+        /** @description The body of `move` and `copy`. */
+        Relocate: {
+            /** @description What is done when a name is taken. Folders are never replaced. */
+            clash?: components["schemas"]["Clash"];
+            /** @description What goes where, in this order. */
+            items: components["schemas"]["Step"][];
+        };
         /** @description Names something: a person, a room, a device. */
         Rename: {
             /** @description What to call it: 1 to 64 characters. */
@@ -2056,6 +2388,13 @@ export interface components {
         RenameShare: {
             /** @description What to call it. */
             name: string;
+        };
+        /** @description The body of `restore`: what comes back out of the trash. */
+        Restore: {
+            /** @description What is done when its name is taken. */
+            clash?: components["schemas"]["Clash"];
+            /** @description What is restored, each to the place it had. */
+            ids: components["schemas"]["TrashId"][];
         };
         /** @description The body of `versions/restore`: a former content becomes the present one, which is kept in turn. */
         RestoreVersion: {
@@ -2367,6 +2706,13 @@ export interface components {
             /** @description The program's version. */
             version: string;
         };
+        /** @description Something that goes from one place to another. */
+        Step: {
+            /** @description Where it is, in text form. */
+            from: string;
+            /** @description Where it shall be, its own name included. */
+            to: string;
+        };
         /** @description Whom a grant is for. */
         Subject: {
             /** @description One person. */
@@ -2391,6 +2737,39 @@ export interface components {
             /** @description The device's signature of [`token_text`], in base64url. */
             signature: string;
         };
+        /** @description The answer of `trash`, newest first. */
+        Trash: {
+            /**
+             * Format: int32
+             * @description After how many days it is gone for good.
+             */
+            days: number;
+            /** @description What is in it. */
+            items: components["schemas"]["Trashed"][];
+        };
+        /** @description Something in a share's trash. */
+        TrashId: string;
+        /** @description Something in the trash. */
+        Trashed: {
+            /**
+             * Format: date-time
+             * @description When it was deleted.
+             */
+            deleted_at: string;
+            /** @description Who deleted it. */
+            deleted_by: components["schemas"]["PrincipalId"];
+            /** @description By this it is restored. */
+            id: components["schemas"]["TrashId"];
+            /** @description The place it had. */
+            path: string;
+            /**
+             * Format: int64
+             * @description Bytes of a file; 0 for a folder.
+             */
+            size: number;
+            /** @description What it is. */
+            type: components["schemas"]["EntryType"];
+        };
         /** @description What a person compares and installs to trust this machine. */
         Trust: {
             /** @description SHA-256 of the authority's certificate. */
@@ -2404,8 +2783,47 @@ export interface components {
             /** @description The addresses at which this machine answers privately. */
             private_urls: string[];
         };
+        /** @description The body of `undo`. */
+        Undo: {
+            /** @description What the act answered with. */
+            token: components["schemas"]["UndoToken"];
+        };
         /** @description What undoes an act. Whoever has it still needs the right to write. */
         UndoToken: string;
+        /** @description A file that has not come whole yet. */
+        Upload: {
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When it is given up if nothing more comes.
+             */
+            expires: string;
+            /** @description The upload; it goes on at `…/uploads/{id}`. */
+            id: components["schemas"]["UploadId"];
+            /**
+             * Format: int64
+             * @description Its bytes in all, where that was said.
+             */
+            length: number | null;
+            /**
+             * Format: int64
+             * @description The bytes that are safe on the disk.
+             */
+            offset: number;
+            /** @description Where the file shall be. */
+            path: string;
+        };
+        /** @description A file that is coming. */
+        UploadId: string;
+        /** @description The answer of `GET …/uploads`: the caller's own unfinished uploads. */
+        Uploads: {
+            /** @description Oldest first. */
+            uploads: components["schemas"]["Upload"][];
+        };
         /** @description A browser uses an invite. */
         UseInvite: {
             /** @description The invite's string. */
@@ -2544,6 +2962,8 @@ export interface operations {
                 names?: string;
                 /** @description What it is packed as. */
                 format?: "zip" | "tar";
+                /** @description Break off at what cannot be packed, instead of listing it in a file at the end. */
+                whole?: boolean;
             };
             header?: never;
             path: {
@@ -2669,6 +3089,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Written"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_copy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Relocate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Delete"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
                 };
             };
             "4XX": {
@@ -2821,6 +3325,174 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MediaInfo"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_mkdir: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeFolder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Relocate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_rename: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rename"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Restore"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
                 };
             };
             "4XX": {
@@ -3076,6 +3748,381 @@ export interface operations {
                 content: {
                     "video/mp4": unknown;
                 };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_shares_share_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trash"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_agent_v1_shares_share_trash: {
+        parameters: {
+            query?: {
+                /** @description Only this one; everything if empty. */
+                id?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Undo"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_shares_share_uploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploads"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_uploads: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+                /** @description the bytes of the whole */
+                "Upload-Length"?: number | null;
+                /** @description `1`: the length is told later */
+                "Upload-Defer-Length"?: number | null;
+                /** @description keys with values in base64 */
+                "Upload-Metadata"?: string | null;
+                /** @description `partial`, or `final;` and the uploads to put together */
+                "Upload-Concat"?: string | null;
+                /** @description of the body: sha1, sha256 or blake3, and base64 */
+                "Upload-Checksum"?: string | null;
+            };
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_agent_v1_shares_share_uploads_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+            };
+            path: {
+                /** @description The share */
+                share: string;
+                /** @description The upload */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    stand: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+            };
+            path: {
+                /** @description The share */
+                share: string;
+                /** @description The upload */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    patch_agent_v1_shares_share_uploads_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": string;
+                /** @description where the bytes go */
+                "Upload-Offset": number;
+                /** @description the bytes of the whole, if that was left open */
+                "Upload-Length"?: number | null;
+                /** @description of the body: sha1, sha256 or blake3, and base64 */
+                "Upload-Checksum"?: string | null;
+                /** @description what is done when the name is taken */
+                "Lanthorn-Clash"?: string | null;
+                /** @description the version to replace */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The share */
+                share: string;
+                /** @description The upload */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": number[];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             "4XX": {
                 headers: {
@@ -4253,6 +5300,45 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_files_copy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CopyAcross"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["CopyEvent"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };

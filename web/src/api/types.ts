@@ -108,4 +108,19 @@ export type ErrorCode = Schemas['ErrorCode'] | LocalCode | `HTTP_${number}`;
 /** No answer at all; a file of the visitor's that cannot be read any more. */
 export type LocalCode = 'UNREACHABLE' | 'FILE_GONE';
 
-export type * from './writing-shapes';
+export type Clash = Schemas['Clash'];
+export type Acted = Schemas['Acted'];
+export type ActItem = Schemas['ActItem'];
+export type NameRule = Schemas['NameRule'];
+export type Step = Schemas['Step'];
+export type Trash = Schemas['Trash'];
+export type Trashed = Schemas['Trashed'];
+export type Upload = Schemas['Upload'];
+export type Uploads = Schemas['Uploads'];
+export type CopyAcross = Schemas['CopyAcross'];
+export type CopyEvent = Schemas['CopyEvent'];
+/** One line of the answer to an archive that was unpacked. */
+export type UnpackEvent =
+  | ({ event: 'item' } & ActItem)
+  | { event: 'done'; files: number; folders: number; bytes: number; undo?: string | null }
+  | { event: 'broken'; error: ApiError };

@@ -30,6 +30,12 @@ use crate::files::upload::join::Join;
 use crate::files::upload::{Stage, Upload, UploadError, off_thread};
 use crate::files::write::WriteError;
 
+/// The upload that an address names. By its name alone: behind the coordinator's gateway the address has more names.
+#[derive(serde::Deserialize)]
+struct Named {
+    upload: String,
+}
+
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Agent>> {
     OpenApiRouter::new()
@@ -136,7 +142,7 @@ fn answer_created(ended: Result<(), Refusal>, upload: &Upload) -> Response {
 )]
 async fn stand(
     can: CanWrite,
-    Path((_, id)): Path<(String, String)>,
+    Path(Named { upload: id }): Path<Named>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     words::check_protocol(&headers)?;
@@ -173,7 +179,7 @@ async fn stand(
 )]
 async fn append(
     can: CanWrite,
-    Path((_, id)): Path<(String, String)>,
+    Path(Named { upload: id }): Path<Named>,
     request: Request,
 ) -> Result<Response, Refusal> {
     words::check_protocol(request.headers())?;
@@ -194,7 +200,7 @@ async fn append(
 )]
 async fn give_up(
     can: CanWrite,
-    Path((_, id)): Path<(String, String)>,
+    Path(Named { upload: id }): Path<Named>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     words::check_protocol(&headers)?;
