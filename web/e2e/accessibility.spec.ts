@@ -238,6 +238,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       await check(page, 'empty merge desk');
 
       await page.goto(address);
+      await expect(page.getByRole('textbox', { name: 'Text of notes.md' })).toBeFocused();
       await page.keyboard.press('Control+End');
       await page.keyboard.type(' and more');
       await page.keyboard.press('Control+s');
