@@ -115,7 +115,7 @@ test('deleting a folder asks first; the trash gives it back, or ends it', async 
   await list.getByRole('button', { name: 'Restore inner' }).click();
   await expect(page.getByText('inner is back where it was')).toBeVisible();
   expect(readFileSync(join(machine.shared, 'trip/inner/deep/a.txt'), 'utf8')).toBe('a');
-  await list.getByRole('button', { name: 'Delete b.txt for good…' }).click();
+  await list.getByRole('button', { name: 'Delete for good…: b.txt' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click();
   await expect(list.getByRole('listitem')).toHaveCount(1);
   await page.getByRole('button', { name: 'Empty the trash…' }).click();

@@ -118,7 +118,7 @@ export const en = {
     restoredSome: (count: number, shown: string) =>
       `${shown} ${plural(count, 'item is', 'items are')} back where they were`,
     remove: 'Delete for good…',
-    removeOf: (name: string) => `Delete ${name} for good…`,
+    removeOf: (name: string) => `Delete for good…: ${name}`,
     removeTitle: (name: string) => `Delete ${name} for good?`,
     removeText: 'It cannot be brought back.',
     removeAction: 'Delete for good',

@@ -118,7 +118,7 @@ export const fr: ManagingWords = {
     restoredSome: (count, shown) =>
       `${shown} ${plural(count, 'élément est de nouveau à sa place', 'éléments sont de nouveau à leur place')}`,
     remove: 'Supprimer définitivement…',
-    removeOf: (name) => `Supprimer définitivement ${name}…`,
+    removeOf: (name) => `Supprimer définitivement… : ${name}`,
     removeTitle: (name) => `Supprimer définitivement ${name} ?`,
     removeText: 'On ne pourra pas le récupérer.',
     removeAction: 'Supprimer définitivement',

@@ -2,6 +2,8 @@
 
 /** Long enough not to flicker, short enough to be about now. */
 const WINDOW_MS = 6_000;
+/** From less than this nobody can tell. */
+const SHORTEST_MS = 800;
 /** Nearer together, two samples are one. */
 const LEAST_MS = 200;
 
@@ -20,7 +22,7 @@ export class Rate {
   get perSecond(): number {
     const [first] = this.#samples;
     const last = this.#samples.at(-1);
-    if (!first || !last || last.at === first.at) return 0;
+    if (!first || !last || last.at - first.at < SHORTEST_MS) return 0;
     return Math.max(0, ((last.bytes - first.bytes) / (last.at - first.at)) * 1_000);
   }
 
