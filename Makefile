@@ -9,6 +9,7 @@ WEB_SOURCES := $(shell find web -type f \( -path 'web/src/*' -o -path 'web/publi
 	$(wildcard web/*.json web/*.ts web/*.js web/*.html)
 WEB_BUILT := web/dist/index.html
 WEB_READY := web/node_modules/.installed
+TUSPY := target/tuspy/.installed
 
 .PHONY: help run test check web bench install dist system test-rust test-web test-browser fmt api
 
@@ -36,8 +37,14 @@ test-browser: web ## the page in a real Chromium, against the real binary
 	$(CARGO) build --workspace --all-targets
 	cd web && $(NPM) run e2e
 
-system: ## install what the tests need (Debian), or name it
+system: $(TUSPY) ## install what the tests need (Debian), or name it
 	@scripts/system-packages
+
+# Another program's uploader, which one test is made with. Where there is no Python or no way to get it, that test says so.
+$(TUSPY):
+	@mkdir -p $(@D)
+	@python3 -m venv $(@D) && $(@D)/bin/pip install --quiet tuspy==1.1.0 || echo "no tuspy: its test will be skipped"
+	@touch $@
 
 web: $(WEB_BUILT) ## build the page
 

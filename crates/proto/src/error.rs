@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::api::writing::Conflict;
+use crate::path::InvalidPath;
 
 /// A status by its name, or by its number where HTTP itself has no name for it.
 macro_rules! status {
@@ -232,6 +233,13 @@ impl ApiError {
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<InvalidPath> for ApiError {
+    fn from(error: InvalidPath) -> Self {
+        let hint = "Use a path as a listing gave it: relative, with '/', odd bytes as \\xHH.";
+        Self::new(ErrorCode::BadPath, format!("This is not a path inside a share: {error}."), hint)
     }
 }
 

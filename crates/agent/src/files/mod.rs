@@ -22,6 +22,7 @@ pub mod tool;
 pub mod transcode;
 pub mod tree;
 pub mod undo;
+pub mod unpack;
 pub mod upload;
 pub mod versions;
 pub mod watch;

@@ -66,8 +66,7 @@ impl From<TicketError> for Refusal {
 
 impl From<InvalidPath> for Refusal {
     fn from(error: InvalidPath) -> Self {
-        let hint = "Use a path as a listing gave it: relative, with '/', odd bytes as \\xHH.";
-        Self(ApiError::new(ErrorCode::BadPath, format!("This is not a path inside a share: {error}."), hint))
+        Self(error.into())
     }
 }
 

@@ -1,12 +1,13 @@
 //! A request's body on its way to the disk: received here, taken by a [`Sink`] on a thread of its own, with a bound between them.
 
+use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use proto::{ApiError, ErrorCode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -121,6 +122,51 @@ async fn pass_on(body: Body, send: &mpsc::Sender<Bytes>, most: Option<u64>) -> R
         }
     }
     Ok(())
+}
+
+/// A body as something that is read, by a thread that may wait for it.
+pub struct Frames {
+    frames: mpsc::Receiver<Bytes>,
+    present: Bytes,
+    end: Option<oneshot::Receiver<Result<(), Cut>>>,
+}
+
+impl Frames {
+    /// Begins to receive a body.
+    #[must_use]
+    pub fn of(body: Body) -> Self {
+        let (send, frames) = mpsc::channel(WAITING);
+        let (tell, end) = oneshot::channel();
+        tokio::spawn(async move {
+            let sent = pass_on(body, &send, None).await;
+            // Nobody asks any more if what was read so far was enough.
+            let _ = tell.send(sent);
+        });
+        Self { frames, present: Bytes::new(), end: Some(end) }
+    }
+
+    /// Whether all came, once nothing more comes.
+    fn end(&mut self) -> io::Result<usize> {
+        match self.end.take().map(oneshot::Receiver::blocking_recv) {
+            Some(Ok(Ok(()))) | None => Ok(0),
+            Some(Ok(Err(cut))) => Err(io::Error::other(Refusal::from(cut).0.message)),
+            Some(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+}
+
+impl Read for Frames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.present.is_empty() {
+            match self.frames.blocking_recv() {
+                Some(frame) => self.present = frame,
+                None => return self.end(),
+            }
+        }
+        let count = buffer.len().min(self.present.len());
+        buffer[..count].copy_from_slice(&self.present.split_to(count));
+        Ok(count)
+    }
 }
 
 /// Whether a sender still sends.

@@ -97,7 +97,7 @@ impl Route {
     fn writes(&self) -> bool {
         let tail = self.path.trim_start_matches("/agent/v1/shares/{share}/");
         let word = tail.split('/').next().unwrap();
-        ["content", "uploads", "versions", "trash"].contains(&word) || ACTS.contains(&word)
+        ["content", "uploads", "unpack", "versions", "trash"].contains(&word) || ACTS.contains(&word)
     }
 
     /// True if a new file was made, since there is none of that name yet.

@@ -19,6 +19,7 @@ pub mod router;
 pub mod running;
 pub mod search;
 pub mod ticket_check;
+pub mod unpack;
 pub mod uploads;
 pub mod versions;
 pub mod watch;

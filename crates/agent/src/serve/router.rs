@@ -34,6 +34,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::search::routes())
         .merge(super::put::routes())
         .merge(super::uploads::routes())
+        .merge(super::unpack::routes())
         .merge(super::versions::routes())
         .merge(super::watch::routes())
         .merge(super::acts::routes())

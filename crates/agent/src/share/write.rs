@@ -24,6 +24,7 @@ use crate::files::write::WriteError;
 /// New files and folders: what the user's mask leaves of these.
 const NEW_FILE: Mode = Mode::from_bits_retain(0o666);
 const NEW_FOLDER: Mode = Mode::from_bits_retain(0o777);
+const NEW_PROGRAM: Mode = Mode::from_bits_retain(0o777);
 /// Our own folder is nobody else's.
 const OWN_FOLDER: Mode = Mode::RWXU;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -221,9 +222,21 @@ impl Spot {
     /// # Errors
     /// [`WriteError::Exists`], or the disk's.
     pub fn create(&self) -> Result<File, WriteError> {
+        self.create_with(NEW_FILE)
+    }
+
+    /// [`Self::create`] of a program, which can be run.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_executable(&self) -> Result<File, WriteError> {
+        self.create_with(NEW_PROGRAM)
+    }
+
+    fn create_with(&self, mode: Mode) -> Result<File, WriteError> {
         crash::step("create");
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(fs::openat(&*self.folder, &self.name, flags, NEW_FILE)?))
+        Ok(File::from(fs::openat(&*self.folder, &self.name, flags, mode)?))
     }
 
     /// Makes a folder where nothing is.

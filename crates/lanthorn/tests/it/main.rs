@@ -25,3 +25,4 @@ mod rig;
 mod roles;
 mod streams;
 mod tidy;
+mod uploads;
