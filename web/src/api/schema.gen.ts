@@ -341,6 +341,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agent/v1/shares/{share}/unpack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unpacks a tar archive (ustar, pax, GNU) into a folder: many small files in one request. The answer comes when all of it is
+         *     in its place and durable, a line of JSON for each item that is not where it was meant to be, and one for the end.
+         *     Links, devices and paths that lead out are such items; rights and owners in the archive are not looked at.
+         */
+        post: operations["post_agent_v1_shares_share_unpack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/v1/shares/{share}/uploads": {
         parameters: {
             query?: never;
@@ -2790,6 +2811,35 @@ export interface components {
         };
         /** @description What undoes an act. Whoever has it still needs the right to write. */
         UndoToken: string;
+        /** @description One line of the answer of `unpack`. */
+        UnpackEvent: (components["schemas"]["ActItem"] & {
+            /** @enum {string} */
+            event: "item";
+        }) | {
+            /**
+             * Format: int64
+             * @description Bytes of content.
+             */
+            bytes: number;
+            /** @enum {string} */
+            event: "done";
+            /**
+             * Format: int64
+             * @description How many files came to their places.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description How many folders were made.
+             */
+            folders: number;
+            undo?: components["schemas"]["UndoToken"] | null;
+        } | {
+            /** @description Why. */
+            error: components["schemas"]["ApiError"];
+            /** @enum {string} */
+            event: "broken";
+        };
         /** @description A file that has not come whole yet. */
         Upload: {
             /**
@@ -3866,6 +3916,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Acted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_shares_share_unpack: {
+        parameters: {
+            query?: {
+                /** @description The folder into which it is unpacked, in text form. */
+                path?: string;
+                /** @description What is done when a name is taken. Folders that exist are gone into. */
+                clash?: "ask" | "rename" | "replace" | "skip";
+            };
+            header?: never;
+            path: {
+                /** @description The share */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-tar": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["UnpackEvent"];
                 };
             };
             "4XX": {
