@@ -140,3 +140,38 @@ fn an_edit_that_meets_another_is_shown_with_marks_and_never_lost() {
     let kept = said.lines().find_map(|line| line.strip_prefix("What you wrote is kept in ")).unwrap();
     assert!(std::fs::read_to_string(kept).unwrap().contains("mine"));
 }
+
+#[test]
+fn a_large_file_goes_in_pieces_and_on_where_it_stopped() {
+    let (world, _server, mut owner) = World::set_up();
+    let content: Vec<u8> = (0..24_u32 << 20 | 5).flat_map(u32::to_be_bytes).collect();
+    std::fs::write(world.home.path().join("large.bin"), &content).unwrap();
+    let uploads = format!("{}/uploads", owner.share());
+    // Stopped after a piece has arrived; a machine that is done before it is stopped begins again.
+    let stopped = (0..10).any(|_| {
+        let mut put = world.lanthorn(["put", "large.bin", "shared", "--clash", "replace"]);
+        let mut put = put.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        loop {
+            let listed = owner.get(&uploads).expect_status(200).json();
+            let arrived = listed["uploads"][0]["offset"].as_u64().unwrap_or(0);
+            if arrived > 0 && arrived < content.len() as u64 {
+                put.kill().unwrap();
+                put.wait().unwrap();
+                return true;
+            }
+            if let Some(ended) = put.try_wait().unwrap() {
+                assert!(ended.success());
+                return false;
+            }
+        }
+    });
+    assert!(stopped, "it was never found under way");
+    let put = said(&world, &["put", "large.bin", "shared", "--clash", "replace", "--json"]);
+    let sent: Value = serde_json::from_str(&put).unwrap();
+    assert!(sent["resumed_bytes"].as_u64().unwrap() >= 16 << 20, "{sent}");
+    assert_eq!((&sent["files"], &sent["bytes"]), (&1.into(), &content.len().into()));
+    assert!(std::fs::read(world.shared().join("large.bin")).unwrap() == content, "the content differs");
+    assert_eq!(owner.get(&uploads).json()["uploads"], serde_json::json!([]));
+    let (code, why) = failed(&world, &["put", "large.bin", "shared"]);
+    assert!(code == 1 && why.contains("hint: "), "{code} {why}");
+}
