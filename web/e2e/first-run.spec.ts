@@ -113,3 +113,13 @@ test('sign-in never leads to another site', async ({ machine, page }) => {
   await expect(page.getByRole('link', { name: 'Shared files' }).first()).toBeVisible();
   expect(new URL(page.url()).origin).toBe(machine.url);
 });
+
+test.describe('in French', () => {
+  test.use({ locale: 'fr-FR' });
+
+  test('a visitor is met in their language', async ({ machine, page }) => {
+    await page.goto(`${machine.url}/files`);
+    await expect(page.getByRole('heading', { name: 'Fichiers', level: 1 })).toBeVisible();
+    await expect(page.locator('html')).toHaveAttribute('lang', 'fr');
+  });
+});

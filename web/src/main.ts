@@ -10,6 +10,8 @@ import { preferredLanguage, text } from './text/text.svelte';
 const target = document.getElementById('app');
 if (!target) throw new Error('the page has no place for the app');
 
-await text.load(preferredLanguage());
-mount(App, { target });
-registerWorker();
+// Not awaited by this module: the words of another language import what is in the same file as it, and would wait for it.
+void text.load(preferredLanguage()).then(() => {
+  mount(App, { target });
+  registerWorker();
+});
