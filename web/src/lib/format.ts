@@ -86,7 +86,7 @@ export function formatAge(moment: Date, now: Date, language: Language): string {
 /** A moment as one would say it: `2 min ago`, `Today, 09:14`, `Yesterday`, `18 Nov`, `18 Nov 2025`. */
 export function formatTime(moment: Date, now: Date, language: Language): string {
   const age = now.getTime() - moment.getTime();
-  if (age >= 0 && age < MINUTE) return capital(relative(language, 0, 'second'));
+  if (age >= -MINUTE && age < MINUTE) return capital(relative(language, 0, 'second'));
   if (age >= 0 && age < HOUR) return relative(language, -Math.floor(age / MINUTE), 'minute');
   const days = daysBetween(moment, now);
   if (days === 0) return `${capital(relative(language, 0, 'day'))}, ${clock(moment, language)}`;
