@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   formatAge,
   formatAgo,
+  formatClock,
   formatCount,
   formatDuration,
   formatExactTime,
@@ -60,6 +61,7 @@ describe('times', () => {
 
   it.each([
     ['2026-11-21T14:29:31Z', 'Now'],
+    ['2026-11-21T14:30:40Z', 'Now'],
     ['2026-11-21T14:28:00Z', '2 min ago'],
     ['2026-11-21T09:14:00Z', 'Today, 09:14'],
     ['2026-11-20T23:59:00Z', 'Yesterday'],
@@ -107,4 +109,10 @@ it('a moment to come is told to the minute', () => {
   const moment = new Date('2026-12-24T18:30:59Z');
   expect(plain(formatMoment(moment, 'en'))).toBe('24 Dec 2026, 18:30');
   expect(plain(formatMoment(moment, 'fr'))).toBe('24 déc. 2026, 18:30');
+});
+
+it('the clock alone for today, with the day for others', () => {
+  const now = new Date('2026-11-21T14:30:00Z');
+  expect(formatClock(new Date('2026-11-21T14:03:00Z'), now, 'en')).toBe('14:03');
+  expect(formatClock(new Date('2026-11-18T09:05:00Z'), now, 'en')).toBe('18 Nov, 09:05');
 });
