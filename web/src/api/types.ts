@@ -120,7 +120,4 @@ export type Uploads = Schemas['Uploads'];
 export type CopyAcross = Schemas['CopyAcross'];
 export type CopyEvent = Schemas['CopyEvent'];
 /** One line of the answer to an archive that was unpacked. */
-export type UnpackEvent =
-  | ({ event: 'item' } & ActItem)
-  | { event: 'done'; files: number; folders: number; bytes: number; undo?: string | null }
-  | { event: 'broken'; error: ApiError };
+export type UnpackEvent = Schemas['UnpackEvent'];
