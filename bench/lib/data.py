@@ -83,6 +83,21 @@ class Data:
             warm(path)
         return folder
 
+    def sent(self, hundreds: int) -> Path:
+        """A folder of so many folders with a hundred files of 4 KiB each."""
+
+        def make(folder: Path) -> None:
+            source = random.Random(4)
+            for place in range(hundreds):
+                (folder / f"{place:03d}").mkdir()
+                for number in range(100):
+                    (folder / f"{place:03d}" / f"{number:02d}.bin").write_bytes(source.randbytes(4096))
+
+        folder = self._made(f"sent-{hundreds}", make)
+        for path in folder.glob("*/*"):
+            warm(path)
+        return folder
+
     def crowded(self, entries: int) -> Path:
         """A folder with a folder `many` of so many empty files."""
 

@@ -1,7 +1,7 @@
 """The workloads, in the order in which they run. Each takes the run and gives its tables."""
 
 from . import (
-    big_file, devices, federated, folder, footprint, gateway, index, lanes, ranges, search, small_files, stalled,
+    big_file, devices, federated, folder, footprint, gateway, index, lanes, put, ranges, search, small_files, stalled,
     thumbnail, upload,
 )  # fmt: skip
 
@@ -13,6 +13,7 @@ WORKLOADS = {
     "folder": folder.run,
     "search": search.run,
     "upload": upload.run,
+    "put": put.run,
     "gateway": gateway.run,
     "federated": federated.run,
     "index": index.run,

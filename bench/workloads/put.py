@@ -1,0 +1,104 @@
+"""What the programs' own senders send: one large file, resumable and verified, and many small ones beside one of
+their size together."""
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from lib import tools
+from lib.bench import Bench
+from lib.processes import Meter
+from lib.tables import Table
+
+from .upload import same, start
+
+TOGETHER = 40
+
+
+def run(bench: Bench) -> list[Table]:
+    with ExitStack() as stack:
+        senders = {}
+        for name in ("lanthorn", "copyparty"):
+            root = bench.fresh(f"put-{name}")
+            if server := start(bench, stack, name, root):
+                senders[name] = (server, root)
+        return [large(bench, senders), small(bench, senders)]
+
+
+def large(bench: Bench, senders: dict) -> Table:
+    mebibytes = 64 if bench.quick else 1024
+    file = bench.data.big(mebibytes) / "big.bin"
+    table = Table(
+        f"{mebibytes} MiB by the program's own sender, resumable and verified", "MiB/s",
+        "at least 1.5 × copyparty", less_is_better=False,
+    )  # fmt: skip
+    for number in range(bench.rounds + 1):
+        for name, (server, root) in senders.items():
+            with Meter(*server.processes) as meter:
+                took = send(bench, server, root, file)
+            if not same(root / "big.bin", file):
+                raise RuntimeError(f"{name}: something else came than what was sent")
+            clear(root)
+            if number:
+                table.row(name).add(
+                    mebibytes / took, server_CPU_s_per_GiB=1024 * meter.server_cpu / mebibytes,
+                    sender_CPU_s_per_GiB=1024 * meter.client_cpu / mebibytes, others_busy_percent=100 * meter.others,
+                )  # fmt: skip
+    return table
+
+
+def small(bench: Bench, senders: dict) -> Table:
+    hundreds = 2 if bench.quick else 100
+    table = Table(
+        f"{hundreds * 100:,} files of 4 KiB by the program's own sender", "ms",
+        f"within 2 × of one file of {TOGETHER} MiB", less_is_better=True,
+    )  # fmt: skip
+    table.notes.append("Synced at the end, by the harness where the program does not.")
+    wishes = {"one file": bench.data.big(TOGETHER) / "big.bin", "many": bench.data.sent(hundreds)}
+    for number in range(bench.rounds + 1):
+        for name, (server, root) in senders.items():
+            for what, source in wishes.items():
+                took = send(bench, server, root, source)
+                if what == "many" and len(list((root / source.name).glob("*/*.bin"))) != hundreds * 100:
+                    raise RuntimeError(f"{name}: not everything came")
+                clear(root)
+                if number:
+                    table.row(name if what == "many" else f"{name}, {what}").add(1000 * took)
+    many, one = table.rows["lanthorn"].main.median, table.rows["lanthorn, one file"].main.median
+    table.notes.append(f"Many take {many / one:.1f} × as long as one.")
+    return table
+
+
+def send(bench: Bench, server, root: Path, source: Path) -> float:
+    """Seconds from the command to the disk."""
+    begun = time.perf_counter()
+    if server.name == "lanthorn":
+        homes = [f"--{name}-dir={server.home / name}" for name in ("settings", "state", "cache")]
+        command = [str(bench.binary), "put", *homes, str(source), f"bench:{root.name}/"]
+    else:
+        command = [tools.need("u2c"), f"{server.base()}/", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{server.name}: {done.stdout[-1000:]} {done.stderr[-1000:]}")
+    if server.name != "lanthorn":
+        settle(root)
+    return time.perf_counter() - begun
+
+
+def settle(root: Path) -> None:
+    """Everything on the disk that `root` is on."""
+    handle = os.open(root, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
+    os.sync()
+
+
+def clear(root: Path) -> None:
+    for path in root.iterdir():
+        if path.name.startswith("."):
+            continue
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    os.sync()
