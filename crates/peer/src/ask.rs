@@ -1,6 +1,7 @@
 //! One request to a peer and its answer: on a connection that is free, or a new one; again on another where nothing
 //! was lost by the first.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response, Uri};
@@ -12,7 +13,7 @@ use crate::http::BoxBody;
 use crate::http::answer::{Answer, Lease};
 use crate::http::connection::{Connection, Unanswered, readdress};
 use crate::lane::Stream;
-use crate::peer::Peer;
+use crate::peer::{LOOK_EVERY, Peer};
 use crate::protocol::Protocol;
 use crate::way::{Opened, Ways};
 
@@ -61,10 +62,12 @@ pub(crate) async fn ask(
             Some(connection) => Lease { connection, pool: Some(Arc::clone(&peer.pool)) },
             None => connect(ways, peer).await?,
         };
-        if lease.pool.is_some() {
-            keep_spare(ways, peer);
-        }
-        let Unanswered { error, unsent } = match lease.connection.ask(request).await {
+        let on_lan = lease.pool.is_some();
+        let answered = tokio::select! {
+            answered = lease.connection.ask(request) => answered,
+            never = keep_spare(ways, peer), if on_lan => match never {},
+        };
+        let Unanswered { error, unsent } = match answered {
             Ok(response) => return Ok(response.map(|body| Answer::new(body, lease))),
             Err(unanswered) => unanswered,
         };
@@ -109,10 +112,14 @@ async fn begin_on_lan(peer: &Arc<Peer>, stream: Stream) -> Result<Connection, Op
 }
 
 /// Has a free connection ready while others are busy. It takes the next request at once; and, being silent, it is
-/// the one on which the system notices when the network is gone.
-fn keep_spare(ways: &Arc<Ways>, peer: &Arc<Peer>) {
-    if peer.pool.is_empty() {
-        look_at_lan(ways, peer);
+/// the one on which the system notices when the network is gone: on a busy one it repeats what was not acknowledged,
+/// for a quarter of an hour. Where none can be had because no packet comes back, that tells it as well.
+async fn keep_spare(ways: &Arc<Ways>, peer: &Arc<Peer>) -> Infallible {
+    loop {
+        if peer.pool.is_empty() {
+            look_at_lan(ways, peer);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -14,6 +14,9 @@ pub enum OpenError {
     /// Nothing answers at the peer's addresses.
     #[error("the device does not answer: {0}")]
     Unreachable(String),
+    /// Not even the system at the peer's addresses answers: no packet comes back.
+    #[error("the device does not answer: {0}")]
+    Silent(String),
     /// The peer answered and does not want this device: not paired, or no longer.
     #[error("the device refuses this one: it is not paired with it")]
     Refused,
@@ -47,7 +50,7 @@ impl OpenError {
     /// Why, without the words around it.
     fn reason(&self) -> String {
         match self {
-            Self::Unreachable(why) | Self::TimedOut(why) => why.clone(),
+            Self::Unreachable(why) | Self::Silent(why) | Self::TimedOut(why) => why.clone(),
             error => error.to_string(),
         }
     }

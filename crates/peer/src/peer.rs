@@ -18,7 +18,7 @@ use crate::protocol::Protocol;
 /// How long after the LAN lane was silent it is tried in the background only.
 const SILENT_FOR: Duration = Duration::from_secs(30);
 /// How long after one look at the LAN lane there is another.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// One other device.
 pub(crate) struct Peer {

@@ -118,8 +118,10 @@ impl Ways {
                 Ok(Box::new(dialled.stream))
             }
             Err(error) => {
-                if !matches!(error, OpenError::Refused | OpenError::NoAddress) {
-                    peer.lan_is_silent(error.to_string());
+                match &error {
+                    OpenError::Refused | OpenError::NoAddress => {}
+                    OpenError::Silent(_) => peer.lan_died(error.to_string()),
+                    _ => peer.lan_is_silent(error.to_string()),
                 }
                 Err(error)
             }

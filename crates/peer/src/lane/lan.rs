@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{StartHandshake, TlsConnector, TlsStream};
 
 use super::pin::{self, MayEnter};
-use crate::error::{OpenError, io_error};
+use crate::error::{OpenError, io_error, is_dead_network};
 use crate::key::DeviceKey;
 use crate::protocol::Protocol;
 
@@ -101,6 +101,8 @@ impl Lan {
                     failed = OpenError::Closed(address)
                 }
                 (Err(OpenError::Closed(_)), _) => {}
+                // Somebody is there, at one address at least.
+                (Err(OpenError::Silent(_)), OpenError::Unreachable(_) | OpenError::WrongKey) => {}
                 (Err(error), _) => failed = error,
             }
         }
@@ -113,24 +115,29 @@ impl Lan {
         address: SocketAddr,
         protocol: Protocol,
     ) -> Result<Dialled, OpenError> {
-        match tokio::time::timeout(DIAL_DEADLINE, self.shake_hands(peer, address, protocol)).await {
-            Ok(Ok(dialled)) => Ok(dialled),
+        let deadline = tokio::time::Instant::now() + DIAL_DEADLINE;
+        let tcp = match tokio::time::timeout_at(deadline, TcpStream::connect(address)).await {
+            Ok(connected) => connected.map_err(|error| explain(address, &error))?,
+            Err(_) => return Err(OpenError::Silent(format!("{address} is silent"))),
+        };
+        match tokio::time::timeout_at(deadline, self.shake_hands(peer, tcp, protocol)).await {
+            Ok(Ok((stream, round_trip))) => Ok(Dialled { stream, address, round_trip }),
             Ok(Err(error)) => Err(explain(address, &error)),
-            Err(_) => Err(OpenError::Unreachable(format!("{address} is silent"))),
+            Err(_) => Err(OpenError::Unreachable(format!("{address} is busy"))),
         }
     }
 
+    /// The stream, and how long a round trip takes.
     async fn shake_hands(
         &self,
         peer: DeviceId,
-        address: SocketAddr,
+        tcp: TcpStream,
         protocol: Protocol,
-    ) -> io::Result<Dialled> {
+    ) -> io::Result<(TlsStream<TcpStream>, Duration)> {
         let dialler = self.diallers.iter().find(|(name, _)| *name == protocol).map(|(_, dialler)| dialler);
         let (Some(dialler), Some(name)) = (dialler, pin::name_of(peer)) else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let tcp = TcpStream::connect(address).await?;
         keep_alive(&tcp)?;
         let mut stream = dialler.connect(name, tcp).await?;
         if stream.get_ref().1.alpn_protocol() != Some(protocol.name().as_bytes()) {
@@ -140,7 +147,7 @@ impl Lan {
         if stream.read_u8().await? != WELCOME {
             return Err(io::Error::other("it does not speak our protocol"));
         }
-        Ok(Dialled { stream: stream.into(), address, round_trip: asked.elapsed() })
+        Ok((stream.into(), asked.elapsed()))
     }
 
     /// Completes the handshake that a peer began. Fails for whoever is not allowed.
@@ -175,6 +182,7 @@ fn explain(address: SocketAddr, error: &io::Error) -> OpenError {
         Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)) => OpenError::WrongKey,
         Some(tls) => OpenError::Unreachable(format!("{address}: {tls}")),
         None if error.kind() == io::ErrorKind::ConnectionRefused => OpenError::Closed(address.to_string()),
+        None if is_dead_network(error) => OpenError::Silent(format!("{address}: {error}")),
         None => OpenError::Unreachable(format!("{address}: {error}")),
     }
 }
