@@ -12,7 +12,7 @@ use proto::api::writing::UNDO_DAYS;
 use super::acts::trash;
 use super::undo::now_ms;
 use super::write::WriteError;
-use super::{FilesError, tree, versions};
+use super::{FilesError, following, tree, versions};
 use crate::agent::Share;
 use crate::share::write::{Spot, is_used};
 use crate::share::{Node, ShareRoot, Stat};
@@ -58,6 +58,8 @@ pub fn sweep(share: &Share, now_ms: i64) {
     }
     let most = share.root.disk_bytes().unwrap_or(u64::MAX) / PART_OF_DISK;
     for (what, swept) in [
+        // What moved takes its versions along before anything is decided about them.
+        ("moves", following::sweep(share)),
         ("parts", sweep_parts(share, now_ms)),
         ("trash", sweep_trash(share, now_ms, most)),
         ("versions", versions::sweep(share, most, now_ms - STRAY_MS)),
@@ -115,10 +117,8 @@ fn sweep_place(share: &Share, place: &trash::Place, now_ms: i64) -> Result<(), W
     if place.holds_something() || age_ms(&place.stat()?, now_ms) <= STRAY_MS {
         return Ok(());
     }
-    if let Some(note) = place.noted() {
-        place.give_back_versions(share, &note.path);
-    }
-    place.remove(share)
+    let given_back = place.noted().is_none_or(|note| place.give_back_versions(share, &note.path));
+    if given_back { place.remove(share) } else { Ok(()) }
 }
 
 fn sweep_undo(share: &Share, now_ms: i64) -> Result<(), WriteError> {

@@ -3,16 +3,14 @@
 //! A note is written after the act and not made durable by itself: what a power cut can take is the undoing, never
 //! what was done.
 
-use std::io::Write;
-
 use proto::api::writing::{Outcome, UNDO_DAYS};
 use proto::{PrincipalId, RelPath, TrashId, UndoToken, VersionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::write::WriteError;
 use super::write::publish::Published;
-use super::{FilesError, entry};
+use super::write::{WriteError, part};
+use super::{FilesError, entry, note};
 use crate::agent::Share;
 use crate::share::write::Spot;
 
@@ -114,15 +112,14 @@ impl Note {
     /// # Errors
     /// The disk's.
     pub fn write(&self, share: &Share, token: UndoToken) -> Result<(), WriteError> {
-        let note = serde_json::to_vec(self).map_err(std::io::Error::from)?;
-        Ok(spot(share, token)?.create()?.write_all(&note)?)
+        note::write(&spot(share, token)?, self).map(drop)
     }
 
-    /// Takes a note, for who did it. Nobody else gets it afterwards.
+    /// Takes a note, for who did it. Nobody else gets it afterwards, unless it is put back.
     ///
     /// # Errors
     /// [`WriteError::Gone`]: never was, was used, or is over its time. [`WriteError::NotYours`].
-    pub fn take(share: &Share, token: UndoToken, by: PrincipalId) -> Result<Self, WriteError> {
+    pub fn take(share: &Share, token: UndoToken, by: PrincipalId) -> Result<Taken, WriteError> {
         let gone = |error: FilesError| match error {
             FilesError::NotFound => WriteError::Gone,
             error => error.into(),
@@ -133,13 +130,39 @@ impl Note {
         if note.by != by {
             return Err(WriteError::NotYours);
         }
-        match spot.remove_file() {
+        let aside = part::new_spot(&share.store)?;
+        match spot.move_to(&aside) {
             // Somebody else who has the token was quicker.
-            Err(WriteError::Files(error)) => Err(gone(error)),
-            Err(error) => Err(error),
-            Ok(()) if note.is_over(now_ms()) => Err(WriteError::Gone),
-            Ok(()) => Ok(note),
+            Err(WriteError::Files(error)) => return Err(gone(error)),
+            moved => moved?,
         }
+        let taken = Taken { note, spot, aside };
+        if taken.note.is_over(now_ms()) { Err(WriteError::Gone) } else { Ok(taken) }
+    }
+}
+
+/// A note that was taken. It goes, unless it is put back.
+pub struct Taken {
+    /// What it says.
+    pub note: Note,
+    spot: Spot,
+    aside: Spot,
+}
+
+impl Taken {
+    /// Makes its token good again: nothing was undone. Needs no room on the disk.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn put_back(self) -> Result<(), WriteError> {
+        self.aside.move_to(&self.spot)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // After it was put back there is nothing of that name. What is left is swept.
+        let _ = self.aside.remove_file();
     }
 }
 
@@ -149,21 +172,21 @@ pub fn now_ms() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
-/// Writes down how to undo an act. Nothing is written, and there is no token, for an act that did nothing.
-///
-/// # Errors
-/// The disk's.
-pub fn write_down(
-    share: &Share,
-    by: PrincipalId,
-    steps: Vec<Inverse>,
-) -> Result<Option<UndoToken>, WriteError> {
+/// Writes down how to undo an act. There is no token for an act that did nothing, or where the disk had no room for the note:
+/// what was done is done all the same, and trash and versions have what was there before.
+#[must_use]
+pub fn write_down(share: &Share, by: PrincipalId, steps: Vec<Inverse>) -> Option<UndoToken> {
     if steps.is_empty() {
-        return Ok(None);
+        return None;
     }
     let token = UndoToken::generate();
-    Note::new(by, steps).write(share, token)?;
-    Ok(Some(token))
+    match Note::new(by, steps).write(share, token) {
+        Ok(()) => Some(token),
+        Err(error) => {
+            tracing::warn!(share = %share.id, %error, "it could not be written down how to undo an act");
+            None
+        }
+    }
 }
 
 fn spot(share: &Share, token: UndoToken) -> Result<Spot, WriteError> {
@@ -183,13 +206,7 @@ pub fn inverse_of(published: &Published) -> Option<Inverse> {
 }
 
 /// Writes down how to undo that one file was published.
-///
-/// # Errors
-/// The disk's.
-pub fn of_written(
-    share: &Share,
-    published: &Published,
-    by: PrincipalId,
-) -> Result<Option<UndoToken>, WriteError> {
+#[must_use]
+pub fn of_written(share: &Share, published: &Published, by: PrincipalId) -> Option<UndoToken> {
     write_down(share, by, inverse_of(published).into_iter().collect())
 }

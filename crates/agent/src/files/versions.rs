@@ -6,7 +6,6 @@
 mod sweep;
 
 use std::ffi::CStr;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use super::undo::now_ms;
 use super::write::WriteError;
 use super::write::part::{Content, PartFile};
 use super::write::publish::{self, Expect, Published};
-use super::{FilesError, entry};
+use super::{FilesError, entry, note};
 use crate::agent::Share;
 use crate::share::write::{Spot, copy_content, set_modified, sync_file};
 use crate::share::{OpenFile, OpenFolder, Stat};
@@ -80,15 +79,12 @@ impl Keeping {
         let became = entry::version(&Stat::of_handle(&content.file)?);
         let note = Note { id, at_ms: now_ms(), by, became };
         let keeping = Self { note, spot, note_spot };
-        keeping.write_note()?;
-        content.spot.move_to(&keeping.spot)?;
+        let noted = note::write(&keeping.note_spot, &keeping.note).and_then(|file| sync_file(&file));
+        if let Err(error) = noted.and_then(|()| content.spot.move_to(&keeping.spot)) {
+            let _ = keeping.note_spot.remove_file();
+            return Err(error);
+        }
         Ok(keeping)
-    }
-
-    fn write_note(&self) -> Result<(), WriteError> {
-        let mut file = self.note_spot.create()?;
-        file.write_all(&serde_json::to_vec(&self.note).map_err(std::io::Error::from)?)?;
-        sync_file(&file)
     }
 
     /// Changes places with the file that is there. What was there, as it was at that moment.
@@ -125,7 +121,7 @@ impl Keeping {
     ///
     /// # Errors
     /// The disk's.
-    pub fn finish(self) -> Result<VersionId, WriteError> {
+    pub fn make_durable(&self) -> Result<VersionId, WriteError> {
         self.spot.sync_folder()?;
         Ok(self.note.id)
     }
@@ -212,8 +208,7 @@ fn look(folder: &Arc<std::os::fd::OwnedFd>, id: VersionId) -> Option<Kept> {
 }
 
 fn read_note(spot: &Spot) -> Option<Note> {
-    let text = std::io::read_to_string(spot.open().ok()?.file).ok()?;
-    serde_json::from_str(&text).ok()
+    note::read(spot)
 }
 
 /// Opens a former content.

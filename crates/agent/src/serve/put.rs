@@ -116,7 +116,7 @@ fn finish(
         Err(WriteError::Exists) if *expect == Expect::Clash(Clash::Ask) => Err(WriteError::Unconditional),
         published => published,
     }?;
-    let undo = undo::of_written(share, &published, by)?;
+    let undo = undo::of_written(share, &published, by);
     let Published { path, stat, outcome, .. } = published;
     let sha256 = sums.get(Algorithm::Sha256).map(hex);
     Ok(Written { entry: entry::of(path, &stat, false), outcome, sha256, undo })

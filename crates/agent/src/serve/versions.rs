@@ -79,7 +79,7 @@ async fn restore(
     let path: RelPath = wish.path.parse()?;
     let written = off_thread(move || {
         let published = versions::restore(&share, &path, wish.id, by)?;
-        let undo = undo::of_written(&share, &published, by)?;
+        let undo = undo::of_written(&share, &published, by);
         let entry = entry::of(published.path, &published.stat, false);
         Ok(Written { entry, outcome: published.outcome, sha256: None, undo })
     });

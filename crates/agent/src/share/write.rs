@@ -103,7 +103,7 @@ impl ShareRoot {
     /// # Errors
     /// The disk's.
     pub fn sync_all(&self) -> Result<(), WriteError> {
-        crash::step("sync disk");
+        crash::step("sync disk")?;
         Ok(fs::syncfs(self.open_folder(&RelPath::root())?.dir)?)
     }
 
@@ -234,7 +234,7 @@ impl Spot {
     }
 
     fn create_with(&self, mode: Mode) -> Result<File, WriteError> {
-        crash::step("create");
+        crash::step("create")?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(fs::openat(&*self.folder, &self.name, flags, mode)?))
     }
@@ -244,7 +244,7 @@ impl Spot {
     /// # Errors
     /// [`WriteError::Exists`], or the disk's.
     pub fn make_folder(&self) -> Result<(), WriteError> {
-        crash::step("mkdir");
+        crash::step("mkdir")?;
         Ok(fs::mkdirat(&*self.folder, &self.name, NEW_FOLDER)?)
     }
 
@@ -263,7 +263,7 @@ impl Spot {
     /// # Errors
     /// [`WriteError::Exists`], or the disk's.
     pub fn move_to(&self, to: &Self) -> Result<(), WriteError> {
-        crash::step("move");
+        crash::step("move")?;
         match self.rename(to, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.move_by_link(to),
             done => Ok(done?),
@@ -286,7 +286,7 @@ impl Spot {
     /// # Errors
     /// Nothing at one of the two, or the disk's.
     pub fn exchange(&self, with: &Self) -> Result<bool, WriteError> {
-        crash::step("exchange");
+        crash::step("exchange")?;
         match self.rename(with, RenameFlags::EXCHANGE) {
             Ok(()) => Ok(true),
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(false),
@@ -300,7 +300,7 @@ impl Spot {
     /// # Errors
     /// The disk's.
     pub fn move_over(&self, to: &Self) -> Result<(), WriteError> {
-        crash::step("move over");
+        crash::step("move over")?;
         Ok(self.rename(to, RenameFlags::empty())?)
     }
 
@@ -316,7 +316,7 @@ impl Spot {
     /// # Errors
     /// [`WriteError::Exists`], or the disk cannot do that.
     pub fn link_to(&self, to: &Self) -> Result<(), WriteError> {
-        crash::step("link");
+        crash::step("link")?;
         Ok(fs::linkat(&*self.folder, &self.name, &*to.folder, &to.name, AtFlags::empty())?)
     }
 
@@ -326,7 +326,7 @@ impl Spot {
     /// [`WriteError::Exists`], or the disk's.
     pub fn link_like(&self, other: &Self) -> Result<(), WriteError> {
         let target = fs::readlinkat(&*other.folder, &other.name, Vec::new())?;
-        crash::step("symlink");
+        crash::step("symlink")?;
         Ok(fs::symlinkat(&*target, &*self.folder, &self.name)?)
     }
 
@@ -335,7 +335,7 @@ impl Spot {
     /// # Errors
     /// [`FilesError::NotFound`], or the disk's.
     pub fn remove_file(&self) -> Result<(), WriteError> {
-        crash::step("unlink");
+        crash::step("unlink")?;
         Ok(fs::unlinkat(&*self.folder, &self.name, AtFlags::empty())?)
     }
 
@@ -344,7 +344,7 @@ impl Spot {
     /// # Errors
     /// [`WriteError::NotEmpty`], or the disk's.
     pub fn remove_folder(&self) -> Result<(), WriteError> {
-        crash::step("rmdir");
+        crash::step("rmdir")?;
         Ok(fs::unlinkat(&*self.folder, &self.name, AtFlags::REMOVEDIR)?)
     }
 
@@ -363,7 +363,7 @@ impl Spot {
     /// # Errors
     /// The disk's. What was done may be undone by a power cut then.
     pub fn sync_folder(&self) -> Result<(), WriteError> {
-        crash::step("sync folder");
+        crash::step("sync folder")?;
         match fs::fsync(&*self.folder) {
             // Some network file systems cannot, and need not.
             Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
@@ -377,7 +377,7 @@ impl Spot {
 /// # Errors
 /// [`WriteError::NoSpace`].
 pub fn reserve(file: &File, bytes: u64) -> Result<(), WriteError> {
-    crash::step("reserve");
+    crash::step("reserve")?;
     match fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
         Ok(()) => Ok(()),
         Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(errno.into()),
@@ -392,7 +392,7 @@ pub fn reserve(file: &File, bytes: u64) -> Result<(), WriteError> {
 /// # Errors
 /// The disk's.
 pub fn copy_content(from: &File, to: &File) -> Result<u64, WriteError> {
-    crash::step("copy");
+    crash::step("copy")?;
     if fs::ioctl_ficlone(to, from).is_ok() {
         return Ok(Stat::of_handle(to)?.size);
     }
@@ -405,7 +405,7 @@ pub fn copy_content(from: &File, to: &File) -> Result<u64, WriteError> {
 /// # Errors
 /// The disk's.
 pub fn sync_file(file: &File) -> Result<(), WriteError> {
-    crash::step("sync file");
+    crash::step("sync file")?;
     Ok(file.sync_data()?)
 }
 

@@ -4,12 +4,12 @@
 use proto::api::writing::{Acted, Clash, Outcome};
 use proto::{PrincipalId, RelPath};
 
-use super::place::{Placed, aside, check_way, settle};
-use super::{Act, BATCH, Became, FEW, Step, refused};
+use super::place::{Placed, check_way, settle};
+use super::{Act, BATCH, Became, FEW, Step, refused, told};
 use crate::agent::Share;
 use crate::files::undo::{Inverse, inverse_of};
 use crate::files::write::WriteError;
-use crate::files::write::part::{PartFile, Sealed, check_room};
+use crate::files::write::part::{PartFile, Sealed, check_room, new_spot};
 use crate::files::write::publish::{self, Expect};
 use crate::files::{FilesError, entry, tree};
 use crate::share::Node;
@@ -65,9 +65,9 @@ impl Act<'_> {
             .collect();
         let whole: Vec<&Copied> =
             copied.iter().filter_map(|(_, one)| Some(&one.as_ref().ok()?.as_ref().ok()?.1)).collect();
-        make_durable(self.share, &whole)?;
+        let durable = make_durable(self.share, &whole).map_err(told);
         for (from, copied) in copied {
-            match copied {
+            match copied.and_then(|copied| durable.clone().map(|()| copied)) {
                 Err(error) => self.items.push(refused(from, error)),
                 Ok(copied) => {
                     let became = copied.and_then(|(to, copied)| self.put(&copied, &to, clash));
@@ -129,7 +129,7 @@ fn copy_one(share: &Share, from: &RelPath, to: &RelPath, clash: Clash) -> Result
 }
 
 fn copy_tree(share: &Share, source: &Spot) -> Result<Tree, WriteError> {
-    let home = aside(share)?;
+    let home = new_spot(&share.store)?;
     home.make_folder()?;
     let inside = home.open_folder()?.into_folder();
     mark_used(&inside);

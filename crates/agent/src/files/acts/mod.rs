@@ -4,8 +4,6 @@
 //! Not known here: transports and who may.
 
 mod copy;
-#[cfg(test)]
-mod crashes;
 mod folders;
 #[cfg(test)]
 mod model;
@@ -15,7 +13,7 @@ mod relocate;
 pub mod rename;
 mod reverse;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod touched;
 pub mod trash;
 
@@ -79,7 +77,7 @@ impl<'a> Act<'a> {
     fn finish(mut self) -> Result<Acted, WriteError> {
         self.touched.sync(&self.share.root)?;
         self.steps.reverse();
-        let undo = write_down(self.share, self.by, self.steps)?;
+        let undo = write_down(self.share, self.by, self.steps);
         Ok(Acted { items: self.items, undo })
     }
 }
@@ -95,10 +93,15 @@ impl Became {
 }
 
 fn failed(from: RelPath, error: WriteError) -> ActItem {
+    refused(from, told(error))
+}
+
+/// An error as it is told; the disk's own words are for the log of this machine.
+fn told(error: WriteError) -> ApiError {
     if let WriteError::Io(cause) = &error {
         tracing::warn!(error = %cause, "disk error");
     }
-    refused(from, error.into())
+    error.into()
 }
 
 const fn refused(from: RelPath, error: ApiError) -> ActItem {

@@ -4,14 +4,14 @@
 use proto::RelPath;
 use proto::api::writing::Clash;
 
-use super::place::aside;
 use super::{Act, Became};
 use crate::agent::Share;
+use crate::files::following::Way;
 use crate::files::undo::{Back, Inverse, inverse_of};
 use crate::files::write::WriteError;
-use crate::files::write::part::{PartFile, Sealed};
+use crate::files::write::part::{PartFile, Sealed, new_spot};
 use crate::files::write::publish::{self, Expect, Published, numbered_beside};
-use crate::files::{FilesError, entry, mirror};
+use crate::files::{FilesError, entry, following, mirror};
 use crate::share::Stat;
 use crate::share::write::Spot;
 
@@ -27,6 +27,7 @@ impl Act<'_> {
             // Two names of one file: neither is newer.
             return Err(WriteError::Exists);
         }
+        let announced = following::announce(self.share, from, Way::To(to.clone()))?;
         let content = second_name(self.share, source)?;
         let expect = Expect::Clash(Clash::Replace);
         let published = publish::publish(self.share, content.content(), to, &expect, self.by)?;
@@ -35,19 +36,22 @@ impl Act<'_> {
             self.steps.extend(inverse_of(&published));
             return Err(error);
         }
-        mirror::carry(self.share, from, to);
+        let followed = mirror::carry(self.share, from, to);
+        following::done(announced, followed);
         self.steps.push(way_back(from, &published));
         Ok(Became::at(to.clone(), published.outcome))
     }
 
     /// Removes the name of a file whose content is in another place too; not if something else has it by now.
     fn take_away(&mut self, from: &RelPath, source: &Spot, before: &Stat) -> Result<(), WriteError> {
-        let aside = aside(self.share)?;
+        let aside = new_spot(&self.share.store)?;
         source.move_to(&aside)?;
         self.touched.add(source)?;
         let taken = aside.stat()?;
         if (taken.ino, taken.size, taken.mtime_ns) == (before.ino, before.size, before.mtime_ns) {
-            return aside.remove_file();
+            // It has its content in the new place. What cannot be removed now is swept.
+            let _ = aside.remove_file();
+            return Ok(());
         }
         // Somebody saved it a moment ago: that goes back, beside what may have come meanwhile.
         match aside.move_to(source) {

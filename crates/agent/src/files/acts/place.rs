@@ -68,12 +68,6 @@ pub(super) fn shift(share: &Share, from: &Spot, to: &Spot) -> Result<(), WriteEr
     tree::remove(from)
 }
 
-/// A name in the store's folder of parts, where nothing is: what is left there is removed some day.
-pub(super) fn aside(share: &Share) -> Result<Spot, WriteError> {
-    let folder = share.store.rooms()?.parts.open_folder(&RelPath::root())?.into_folder();
-    Ok(Spot::of(folder, Uuid::now_v7().simple().to_string().as_bytes()))
-}
-
 /// Refuses what no act may do: something into itself, or under a new name that is trouble elsewhere.
 pub(super) fn check_way(from: &RelPath, to: &RelPath) -> Result<(), WriteError> {
     if from.holds(to) {

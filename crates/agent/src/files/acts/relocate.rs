@@ -6,9 +6,10 @@ use proto::{PrincipalId, RelPath};
 use super::place::{Placed, check_way, is_file, settle};
 use super::{Act, Became, Step, refused};
 use crate::agent::Share;
-use crate::files::mirror;
+use crate::files::following::{Announced, Way};
 use crate::files::undo::{Back, Inverse};
 use crate::files::write::WriteError;
+use crate::files::{following, mirror};
 use crate::share::write::Spot;
 
 /// Moves each thing, in this order.
@@ -38,26 +39,38 @@ impl Act<'_> {
         }
         check_way(from, to)?;
         let target = self.share.root.spot(to)?;
-        if respell(&source, &target)? {
-            return self.moved(from, to.clone(), &target);
-        }
-        if clash == Clash::Replace && is_file(&source) && is_file(&target) {
+        if clash == Clash::Replace
+            && is_file(&source)
+            && is_file(&target)
+            && !is_respelling(&source, &target)?
+        {
             return self.move_over(from, &source, to);
+        }
+        let announced = following::announce(self.share, from, Way::To(to.clone()))?;
+        if respell(&source, &target)? {
+            return self.moved(from, to.clone(), &target, announced);
         }
         match settle(self.share, &source, to, clash, &mut self.touched)? {
             None => Ok(Became::skipped()),
             Some(Placed { path, spot, outcome, .. }) => {
-                let became = self.moved(from, path, &spot)?;
+                let became = self.moved(from, path, &spot, announced)?;
                 Ok(Became { outcome, ..became })
             }
         }
     }
 
     /// Something is in its new place now.
-    pub(super) fn moved(&mut self, from: &RelPath, to: RelPath, spot: &Spot) -> Result<Became, WriteError> {
+    pub(super) fn moved(
+        &mut self,
+        from: &RelPath,
+        to: RelPath,
+        spot: &Spot,
+        announced: Option<Announced>,
+    ) -> Result<Became, WriteError> {
         let ino = spot.stat()?.ino;
         self.touched.add(spot)?;
-        mirror::carry(self.share, from, &to);
+        let followed = mirror::carry(self.share, from, &to);
+        following::done(announced, followed);
         self.steps.push(Inverse::MoveBack(Back { path: to.clone(), to: from.clone(), ino }));
         Ok(Became::at(to, proto::api::writing::Outcome::Done))
     }
@@ -65,13 +78,17 @@ impl Act<'_> {
 
 /// Changes nothing but how a name is spelled, where the disk finds the same thing by both spellings.
 pub(super) fn respell(from: &Spot, to: &Spot) -> Result<bool, WriteError> {
+    let respells = is_respelling(from, to)?;
+    if respells {
+        from.move_over(to)?;
+    }
+    Ok(respells)
+}
+
+fn is_respelling(from: &Spot, to: &Spot) -> Result<bool, WriteError> {
     let Ok(there) = to.stat() else { return Ok(false) };
     let here = from.stat()?;
     let same = (here.dev, here.ino) == (there.dev, there.ino) && from.folder_id()? == to.folder_id()?;
     // By two names of one file it would be found too, and then the other name is taken.
-    if !same || to.is_spelled_so()? {
-        return Ok(false);
-    }
-    from.move_over(to)?;
-    Ok(true)
+    Ok(same && !to.is_spelled_so()?)
 }

@@ -10,10 +10,11 @@ use super::place::{check_way, shift};
 use super::relocate::respell;
 use super::{Act, Became, failed};
 use crate::agent::Share;
+use crate::files::following::Way;
 use crate::files::undo::{Back, Inverse};
 use crate::files::write::WriteError;
 use crate::files::write::names::split_ending;
-use crate::files::{FilesError, mirror};
+use crate::files::{FilesError, following, mirror};
 use crate::share::{Node, Stat};
 
 /// One name that changes.
@@ -153,10 +154,12 @@ impl Act<'_> {
     fn change(&mut self, Change { from, to }: &Change, backs: &mut Vec<Back>) -> Result<(), WriteError> {
         check_way(from, to)?;
         let (source, target) = (self.share.root.spot(from)?, self.share.root.spot(to)?);
+        let announced = following::announce(self.share, from, Way::To(to.clone()))?;
         if !respell(&source, &target)? {
             shift(self.share, &source, &target)?;
         }
-        mirror::carry(self.share, from, to);
+        let followed = mirror::carry(self.share, from, to);
+        following::done(announced, followed);
         self.touched.add(&source)?;
         self.touched.add(&target)?;
         backs.push(Back { path: to.clone(), to: from.clone(), ino: target.stat()?.ino });
@@ -189,11 +192,13 @@ impl Act<'_> {
 
     fn exchange(&mut self, one: &RelPath, other: &RelPath) -> Result<(), WriteError> {
         let (here, there) = (self.share.root.spot(one)?, self.share.root.spot(other)?);
+        let announced = following::announce(self.share, one, Way::Exchanged(other.clone()))?;
         if !here.exchange(&there)? {
             // This disk cannot.
             return Err(WriteError::Exists);
         }
-        mirror::exchange(self.share, one, other);
+        let followed = mirror::exchange(self.share, one, other);
+        following::done(announced, followed);
         self.touched.add(&here)?;
         self.touched.add(&there)
     }

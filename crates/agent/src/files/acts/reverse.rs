@@ -8,10 +8,11 @@ use super::place::settle;
 use super::rename::Change;
 use super::{Act, Became};
 use crate::agent::Share;
+use crate::files::following::Way;
 use crate::files::undo::{Back, Inverse, Note, inverse_of};
 use crate::files::write::WriteError;
 use crate::files::write::publish::{Expect, Tag};
-use crate::files::{FilesError, entry, versions};
+use crate::files::{FilesError, entry, following, versions};
 use crate::share::write::Spot;
 
 /// Undoes what a token stands for. The token is used then, unless nothing at all could be undone.
@@ -19,11 +20,11 @@ use crate::share::write::Spot;
 /// # Errors
 /// [`WriteError::Gone`], [`WriteError::NotYours`], or the disk's.
 pub fn undo(share: &Share, token: UndoToken, by: PrincipalId) -> Result<Acted, WriteError> {
-    let note = Note::take(share, token, by)?;
+    let taken = Note::take(share, token, by)?;
     let mut act = Act::new(share, by);
-    note.steps.iter().for_each(|step| act.reverse(step));
+    taken.note.steps.iter().for_each(|step| act.reverse(step));
     if act.steps.is_empty() {
-        note.write(share, token)?;
+        taken.put_back()?;
     }
     act.finish()
 }
@@ -101,12 +102,14 @@ impl Act<'_> {
         if source.stat()?.ino != *ino {
             return Err(WriteError::NotUndoable);
         }
+        let announced = following::announce(self.share, path, Way::To(to.clone()))?;
         if super::relocate::respell(&source, &self.share.root.spot(to)?)? {
-            return self.moved(path, to.clone(), &source.beside(to.name().unwrap_or_default()));
+            let spot = source.beside(to.name().unwrap_or_default());
+            return self.moved(path, to.clone(), &spot, announced);
         }
         let placed = settle(self.share, &source, to, Clash::Ask, &mut self.touched)?;
         let placed = placed.ok_or(WriteError::NotUndoable)?;
-        self.moved(path, placed.path, &placed.spot)
+        self.moved(path, placed.path, &placed.spot, announced)
     }
 
     fn rename_back(&mut self, moves: &[Back]) {

@@ -12,11 +12,11 @@ use crate::files::versions;
 use crate::files::write::WriteError;
 use crate::testing::World;
 
-pub(super) fn path(text: &str) -> RelPath {
+pub(in crate::files) fn path(text: &str) -> RelPath {
     text.parse().unwrap()
 }
 
-pub(super) fn steps(pairs: &[(&str, &str)]) -> Vec<Step> {
+pub(in crate::files) fn steps(pairs: &[(&str, &str)]) -> Vec<Step> {
     pairs.iter().map(|(from, to)| Step { from: path(from), to: Ok(path(to)) }).collect()
 }
 
@@ -74,7 +74,7 @@ impl Desk {
     }
 }
 
-pub(super) fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+pub(in crate::files) fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());

@@ -1,8 +1,6 @@
 //! The share's trash: what was deleted, with the versions it had, and where it was. A folder for each thing, so that
 //! everything goes in and comes out by one rename.
 
-use std::io::Write;
-
 use proto::api::files::EntryType;
 use proto::api::writing::{Acted, Clash, Outcome, Trash, Trashed};
 use proto::{PrincipalId, RelPath, TrashId};
@@ -10,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::over::second_name;
-use super::place::{Placed, aside, is_file, settle, shift};
-use super::{Act, BATCH, Became, FEW};
+use super::place::{Placed, is_file, settle, shift};
+use super::{Act, BATCH, Became, FEW, refused, told};
 use crate::agent::Share;
+use crate::files::following::Way;
 use crate::files::undo::{Inverse, inverse_of, now_ms};
 use crate::files::write::WriteError;
+use crate::files::write::part::new_spot;
 use crate::files::write::publish::{self, Expect};
-use crate::files::{FilesError, entry, mirror, tree};
+use crate::files::{FilesError, entry, following, mirror, note, tree};
 use crate::share::Stat;
 use crate::share::write::{Spot, sync_file};
 
@@ -67,17 +67,28 @@ pub fn delete(share: &Share, paths: Vec<RelPath>, by: PrincipalId) -> Result<Act
         }
         let places: Vec<_> = batch.into_iter().map(|path| (Place::prepare(share, &path, by), path)).collect();
         // Where it was has to be known before it is not there any more.
-        let prepared: Vec<&Place> = places.iter().filter_map(|(place, _)| place.as_ref().ok()).collect();
-        if prepared.len() > FEW {
-            share.root.sync_all()?;
-        } else {
-            prepared.iter().try_for_each(|place| place.sync())?;
-        }
+        let durable = make_durable(share, &places).map_err(told);
         for (place, path) in places {
-            let became = place.and_then(|place| act.throw(&path, &place, None));
-            act.note(path, became);
+            match (place, &durable) {
+                (Ok(place), Err(error)) => {
+                    place.give_up(share);
+                    act.items.push(refused(path, error.clone()));
+                }
+                (place, _) => {
+                    let became = place.and_then(|place| act.throw(&path, &place, None));
+                    act.note(path, became);
+                }
+            }
         }
     }
+}
+
+fn make_durable(share: &Share, places: &[(Result<Place, WriteError>, RelPath)]) -> Result<(), WriteError> {
+    let mut prepared = places.iter().filter_map(|(place, _)| place.as_ref().ok());
+    if prepared.clone().count() > FEW {
+        return share.root.sync_all();
+    }
+    prepared.try_for_each(Place::sync)
 }
 
 /// Brings each thing back out of the trash, to the place it had.
@@ -103,13 +114,14 @@ impl Act<'_> {
 
     fn throw(&mut self, path: &RelPath, place: &Place, version: Option<&str>) -> Result<Became, WriteError> {
         let thrown = self.share.root.spot(path).and_then(|spot| {
+            let announced = following::announce(self.share, path, Way::Thrown(place.id))?;
             shift(self.share, &spot, &place.item)?;
-            Ok(spot)
+            Ok((spot, announced))
         });
-        let spot = match thrown {
-            Ok(spot) => spot,
+        let (spot, announced) = match thrown {
+            Ok(thrown) => thrown,
             Err(error) => {
-                place.remove(self.share)?;
+                place.give_up(self.share);
                 return Err(error);
             }
         };
@@ -119,10 +131,11 @@ impl Act<'_> {
         if version.is_some_and(|version| version != entry::version(&stat)) {
             // It changed a moment ago.
             shift(self.share, &place.item, &spot)?;
-            place.remove(self.share)?;
+            place.give_up(self.share);
             return Err(WriteError::NotUndoable);
         }
-        mirror::take_out(self.share, path, &place.versions);
+        let followed = mirror::take_out(self.share, path, &place.versions);
+        following::done(announced, followed);
         self.steps.push(Inverse::Restore { id: place.id });
         Ok(Became { to: None, outcome: Outcome::Done })
     }
@@ -150,8 +163,9 @@ impl Act<'_> {
                 self.steps.push(Inverse::Discard { path: path.clone(), version: entry::version(&stat) });
                 Became::at(path, outcome)
             };
-        mirror::put_in(self.share, &place.versions, became.to.as_ref().unwrap_or(path));
-        place.remove(self.share)?;
+        if mirror::put_in(self.share, &place.versions, became.to.as_ref().unwrap_or(path)) {
+            place.give_up(self.share);
+        }
         Ok(became)
     }
 
@@ -188,7 +202,10 @@ impl Place {
         let place = Self::of(share, id)?;
         let (path, entry_type, size) = (shown.path, shown.entry_type, shown.size);
         let note = Note { path, entry_type, size, at_ms: now_ms(), by };
-        place.note.create()?.write_all(&serde_json::to_vec(&note).map_err(std::io::Error::from)?)?;
+        if let Err(error) = note::write(&place.note, &note) {
+            place.give_up(share);
+            return Err(error);
+        }
         Ok(place)
     }
 
@@ -211,8 +228,14 @@ impl Place {
     /// The note, also where nothing came or remained.
     #[must_use]
     pub fn noted(&self) -> Option<Note> {
-        let text = std::io::read_to_string(self.note.open().ok()?.file).ok()?;
-        serde_json::from_str(&text).ok()
+        note::read(&self.note)
+    }
+
+    /// Removes a place that is not needed (any more). What cannot be removed now is swept.
+    fn give_up(&self, share: &Share) {
+        if let Err(error) = self.remove(share) {
+            tracing::warn!(id = %self.id, %error, "an empty place in the trash is left to be swept");
+        }
     }
 
     /// Removes it for good: in one step nothing of it is in the trash any more.
@@ -220,7 +243,7 @@ impl Place {
     /// # Errors
     /// The disk's.
     pub fn remove(&self, share: &Share) -> Result<(), WriteError> {
-        let aside = aside(share)?;
+        let aside = new_spot(&share.store)?;
         self.spot.move_to(&aside)?;
         tree::remove(&aside)
     }
@@ -240,8 +263,11 @@ impl Place {
     }
 
     /// Takes back versions that were left here when what they were of had come back already.
-    pub fn give_back_versions(&self, share: &Share, path: &RelPath) {
-        mirror::put_in(share, &self.versions, path);
+    ///
+    /// False if they are here still.
+    #[must_use]
+    pub fn give_back_versions(&self, share: &Share, path: &RelPath) -> bool {
+        mirror::put_in(share, &self.versions, path)
     }
 
     /// How much room it takes.
@@ -254,6 +280,14 @@ impl Place {
 fn spot(share: &Share, id: TrashId) -> Result<Spot, WriteError> {
     let folder = share.store.rooms()?.trash.open_folder(&RelPath::root())?.into_folder();
     Ok(Spot::of(folder, id.to_string().as_bytes()))
+}
+
+/// Takes the versions of a path to this place, if what was deleted there has this number on the disk.
+/// False if it is to be tried again.
+pub fn take_versions(share: &Share, id: TrashId, ino: u64, path: &RelPath) -> bool {
+    let place = Place::of(share, id).ok();
+    let place = place.filter(|place| place.item.stat().is_ok_and(|stat| stat.ino == ino));
+    place.is_none_or(|place| mirror::take_out(share, path, &place.versions))
 }
 
 /// Every place in the trash.

@@ -35,7 +35,7 @@ impl Unpack<'_> {
             self.share.watched.touch();
             self.share.root.sync_all()?;
         }
-        undo::write_down(self.share, self.by, steps)
+        Ok(undo::write_down(self.share, self.by, steps))
     }
 }
 

@@ -115,7 +115,7 @@ impl Drop for Stage<'_> {
 
 impl Coming {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        crash::step("write");
+        crash::step("write")?;
         self.file.write_all_at(bytes, self.written)?;
         self.written += bytes.len() as u64;
         Ok(())

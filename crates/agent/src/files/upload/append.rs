@@ -129,7 +129,7 @@ impl Turn {
 
     fn settle_at(&mut self, home: &Home, file: &File, end: u64, verified: bool) -> Result<(), WriteError> {
         if file.metadata()?.len() > end {
-            crash::step("cut");
+            crash::step("cut")?;
             file.set_len(end)?;
             // The cut took what was reserved behind it. If the disk filled meanwhile, who goes on will hear of it.
             if let Some(length) = self.upload.known().info.length {
@@ -147,7 +147,7 @@ impl Appending {
     /// # Errors
     /// The disk's. Nothing more is taken then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        crash::step("write");
+        crash::step("write")?;
         self.file.write_all_at(bytes, self.at)?;
         self.at += bytes.len() as u64;
         if let Some((_, sums)) = &mut self.checked {

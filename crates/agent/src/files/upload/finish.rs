@@ -117,7 +117,7 @@ impl Turn {
         let expect = otherwise.unwrap_or_else(|| target.expect.clone());
         let second = SecondName::of(share, self.upload.id, home, data)?;
         let published = publish::publish(share, second.content(), &target.path, &expect, self.upload.by)?;
-        let undo = undo::of_written(share, &published, self.upload.by)?;
+        let undo = undo::of_written(share, &published, self.upload.by);
         let Published { path, stat, outcome, .. } = published;
         Ok(Place { path, outcome, version: entry::version(&stat), undo })
     }
@@ -147,22 +147,8 @@ fn already_there(share: &Share, target: &Target, data: &File) -> Result<Option<P
     if data.metadata()?.nlink() < 2 {
         return Ok(None);
     }
-    let (own, spot) = (
-        Stat::of_handle(data)?,
-        match share.root.spot(&target.path) {
-            Ok(spot) => spot,
-            Err(_) => return Ok(None),
-        },
-    );
-    let name = target.path.name().unwrap_or_default();
-    let folder = target.path.parent().unwrap_or_default();
-    let mut candidates = std::iter::once(name.to_vec()).chain((1..).map(|n| names::numbered(name, n)));
-    let found = candidates.find_map(|name| match spot.beside(&name).stat() {
-        Ok(stat) if stat.ino == own.ino => Some(Some(name)),
-        Ok(_) => None,
-        Err(_) => Some(None),
-    });
-    let Some(path) = found.flatten().and_then(|name| folder.join(&name).ok()) else { return Ok(None) };
+    let own = Stat::of_handle(data)?;
+    let Some(path) = publish::found_at(share, &target.path, own.ino) else { return Ok(None) };
     let outcome = if path == target.path { Outcome::Done } else { Outcome::Renamed };
     Ok(Some(Place { path, outcome, version: entry::version(&own), undo: None }))
 }

@@ -7,7 +7,6 @@
 //! - `end.json`: how it ended. `data` is gone then, or about to go.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -18,9 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::info::{End, Info};
 use crate::crash;
-use crate::files::FilesError;
 use crate::files::write::WriteError;
 use crate::files::write::store::Store;
+use crate::files::{FilesError, note};
 use crate::share::write::{Spot, sync_file};
 
 const DATA: &str = "data";
@@ -90,9 +89,7 @@ impl Home {
     /// Writes down how it ended, and lets go of the bytes. Not made durable by itself: whatever a power cut takes of it, the
     /// bytes go no earlier than the note comes.
     pub(super) fn write_end(&self, end: &End) -> Result<(), WriteError> {
-        let spot = self.file(END);
-        let mut file = spot.create()?;
-        file.write_all(&serde_json::to_vec(end).map_err(std::io::Error::from)?)?;
+        note::write(&self.file(END), end)?;
         gone_is_fine(self.data().remove_file())
     }
 
@@ -126,7 +123,7 @@ impl Home {
         let spot = self.file(VERIFIED);
         let made = spot.stat().is_err();
         let file = if made { spot.create()? } else { spot.open_to_write()? };
-        crash::step("write mark");
+        crash::step("write mark")?;
         file.write_all_at(&until.to_le_bytes(), 0)?;
         sync_file(&file)?;
         if made { spot.sync_folder() } else { Ok(()) }
@@ -142,9 +139,7 @@ impl Home {
 
     fn write(&self, spot: &Spot, note: &impl Serialize) -> Result<(), WriteError> {
         gone_is_fine(spot.remove_file())?;
-        let mut file = spot.create()?;
-        file.write_all(&serde_json::to_vec(note).map_err(std::io::Error::from)?)?;
-        sync_file(&file)
+        sync_file(&note::write(spot, note)?)
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, WriteError> {

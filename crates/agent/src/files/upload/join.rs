@@ -66,7 +66,7 @@ fn copy(share: &Share, pieces: &[Arc<Upload>], joined: &Upload) -> Result<(), Wr
     let mut end = 0;
     for piece in pieces {
         let from = Home::open(&share.store, piece.id)?.data().open()?;
-        crash::step("copy");
+        crash::step("copy")?;
         end += std::io::copy(&mut &from.file, &mut &data)?;
     }
     sync_file(&data)?;

@@ -52,7 +52,7 @@ impl PartFile {
     /// # Errors
     /// The disk's.
     pub fn create_in(parts: Arc<std::os::fd::OwnedFd>) -> Result<Self, WriteError> {
-        let spot = Spot::of(parts, Uuid::now_v7().simple().to_string().as_bytes());
+        let spot = Spot::of(parts, new_name().as_bytes());
         let file = spot.create()?;
         mark_used(&file);
         Ok(Self { content: Content { file, spot }, written: 0 })
@@ -64,8 +64,7 @@ impl PartFile {
     /// # Errors
     /// Not a file, or may not be opened.
     pub fn link_of(store: &Store, from: &Spot) -> Result<Option<Self>, WriteError> {
-        let folder = store.rooms()?.parts.open_folder(&RelPath::root())?.into_folder();
-        let spot = Spot::of(folder, Uuid::now_v7().simple().to_string().as_bytes());
+        let spot = new_spot(store)?;
         let file = from.open()?;
         if from.link_to(&spot).is_err() {
             return Ok(None);
@@ -96,7 +95,7 @@ impl PartFile {
     /// # Errors
     /// The disk's.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        crash::step("write");
+        crash::step("write")?;
         self.content.file.write_all_at(bytes, self.written)?;
         self.written += bytes.len() as u64;
         Ok(())
@@ -152,6 +151,19 @@ impl Drop for PartFile {
         // After it was put into its place there is nothing of that name.
         let _ = self.content.spot.remove_file();
     }
+}
+
+/// A name among the parts, where nothing is: what is left there is removed some day.
+///
+/// # Errors
+/// The disk's.
+pub fn new_spot(store: &Store) -> Result<Spot, WriteError> {
+    let folder = store.rooms()?.parts.open_folder(&RelPath::root())?.into_folder();
+    Ok(Spot::of(folder, new_name().as_bytes()))
+}
+
+fn new_name() -> String {
+    Uuid::now_v7().simple().to_string()
 }
 
 /// Refuses what would fill the disk.

@@ -199,8 +199,19 @@ fn replace(
         keeping.abandon(&content.spot)?;
         return Ok(None);
     }
-    let kept = keeping.finish()?;
-    versions::thin_out(share, path)?;
+    let kept = match keeping.make_durable() {
+        Ok(kept) => kept,
+        Err(error) => {
+            // What was there would not be safe: it goes back to its place.
+            keeping.swap(spot)?;
+            keeping.abandon(&content.spot)?;
+            return Err(error);
+        }
+    };
+    if let Err(error) = versions::thin_out(share, path) {
+        // The sweeper tries again.
+        tracing::warn!(%path, %error, "old versions are left");
+    }
     done(path.clone(), content, Outcome::Replaced, Some(kept)).map(Some)
 }
 
@@ -230,6 +241,23 @@ pub fn numbered_beside(
         }
     }
     Err(WriteError::Exists)
+}
+
+/// Where something went that was to go to this path: there, or to the numbered name beside it that it has.
+#[must_use]
+pub fn found_at(share: &Share, path: &RelPath, ino: u64) -> Option<RelPath> {
+    let (name, folder) = (path.name()?, path.parent()?);
+    let spot = share.root.spot(path).ok()?;
+    let numbered = (1..MOST_NUMBERS).map(|number| names::numbered(name, number));
+    for name in std::iter::once(name.to_vec()).chain(numbered) {
+        match spot.beside(&name).stat() {
+            Ok(stat) if stat.ino == ino => return folder.join(&name).ok(),
+            Ok(_) => {}
+            // Names are taken in this order: no later one was.
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 fn done(

@@ -1,5 +1,5 @@
 //! Where a share keeps what is not in its place: parts that are coming, contents that were replaced, what was deleted,
-//! and how to undo. A folder `.lanthorn-store` in the share's root, on the same disk, so that everything goes in and
+//! how to undo, and what moves. A folder `.lanthorn-store` in the share's root, on the same disk, so that everything goes in and
 //! out by a rename. It is made by the first write.
 
 use std::collections::HashSet;
@@ -26,6 +26,8 @@ pub struct Rooms {
     pub trash: ShareRoot,
     /// How to undo: a file each.
     pub undo: ShareRoot,
+    /// What is about to move and has versions, which are to follow: a file each.
+    pub moves: ShareRoot,
 }
 
 /// The store of one share.
@@ -56,10 +58,14 @@ impl Store {
             return Ok(rooms);
         }
         let home = self.share.own_root(HOME)?;
-        let [parts, uploads, versions, trash, undo] =
-            ["parts", "uploads", "versions", "trash", "undo"].map(|name| home.inner_root(name));
-        let rooms =
-            Rooms { parts: parts?, uploads: uploads?, versions: versions?, trash: trash?, undo: undo? };
+        let rooms = Rooms {
+            parts: home.inner_root("parts")?,
+            uploads: home.inner_root("uploads")?,
+            versions: home.inner_root("versions")?,
+            trash: home.inner_root("trash")?,
+            undo: home.inner_root("undo")?,
+            moves: home.inner_root("moves")?,
+        };
         Ok(self.rooms.get_or_init(|| rooms))
     }
 

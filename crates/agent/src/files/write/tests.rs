@@ -210,7 +210,7 @@ fn bytes_are_durable_before_they_are_seen_and_names_before_it_is_answered() {
     assert_eq!(new, ["create", "reserve", "write", "sync file", "move", "sync folder", "unlink"]);
     let again =
         crash::steps_of(|| drop(put(&share, "a", b"2", &Expect::Clash(Clash::Replace)).unwrap()), |_| {});
-    let tail = ["create", "sync file", "move", "exchange", "sync folder", "sync folder", "unlink"];
+    let tail = ["create", "write", "sync file", "move", "exchange", "sync folder", "sync folder", "unlink"];
     assert_eq!(again, [&["create", "reserve", "write", "sync file", "mkdir"][..], &tail].concat());
 }
 
