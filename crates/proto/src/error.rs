@@ -71,6 +71,8 @@ codes! {
     WrongSetupCode => "WRONG_SETUP_CODE", UNAUTHORIZED, 4;
     /// The pairing code or invite is wrong, used, or over its time.
     WrongCode => "WRONG_CODE", UNAUTHORIZED, 4;
+    /// The passcode of the transfer is not the right one.
+    WrongPasscode => "WRONG_PASSCODE", UNAUTHORIZED, 4;
     /// The access token is missing, wrong, or over its time.
     TokenInvalid => "TOKEN_INVALID", UNAUTHORIZED, 4;
     /// The signature does not prove the device's key.
@@ -119,6 +121,8 @@ codes! {
     Exists => "EXISTS", CONFLICT, 1;
     /// The upload is not at that byte.
     OffsetConflict => "OFFSET_CONFLICT", CONFLICT, 1;
+    /// The transfer is not in a state in which that can be done.
+    WrongState => "WRONG_STATE", CONFLICT, 1;
     /// What was done cannot be undone any more: something else happened since.
     NotUndoable => "NOT_UNDOABLE", CONFLICT, 1;
     /// It was there, and is not any more.

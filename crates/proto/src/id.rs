@@ -103,6 +103,16 @@ uuid_id!(
     "undo token"
 );
 uuid_id!(
+    /// A delivery from one machine to another.
+    TransferId,
+    "transfer"
+);
+uuid_id!(
+    /// A file or folder of a transfer.
+    TransferItemId,
+    "transfer item"
+);
+uuid_id!(
     /// One HTTP request, as named in logs and errors.
     RequestId,
     "request"

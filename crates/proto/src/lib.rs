@@ -26,7 +26,10 @@ pub mod words;
 
 pub use access::{Permission, Permissions};
 pub use error::{ApiError, ErrorCode};
-pub use id::{DeviceId, PrincipalId, SessionId, ShareId, TrashId, UndoToken, UploadId, VersionId};
+pub use id::{
+    DeviceId, PrincipalId, SessionId, ShareId, TransferId, TransferItemId, TrashId, UndoToken, UploadId,
+    VersionId,
+};
 pub use lineage::Lineage;
 pub use offered::Offered;
 pub use path::RelPath;

@@ -14,10 +14,14 @@ use pasetors::version4::{PublicToken, V4};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{DeviceId, ErrorCode, Offered, Permission, Permissions, PrincipalId, ShareId, base64url};
+use crate::{
+    DeviceId, ErrorCode, Offered, Permission, Permissions, PrincipalId, ShareId, TransferId, base64url,
+};
 
 /// How long a ticket for reading lives.
 pub const READ_LIFETIME: Duration = Duration::seconds(120);
+/// How long a ticket for a transfer lives; it can be renewed.
+pub const TRANSFER_LIFETIME: Duration = Duration::seconds(300);
 /// How far two machines' clocks may differ.
 pub const CLOCK_SKEW: Duration = Duration::seconds(60);
 /// Longer texts are refused unread: a ticket with every claim is under 1 KiB.
@@ -78,13 +82,47 @@ impl TicketError {
 pub enum Resource {
     /// One share of the audience device.
     Share(ShareId),
+    /// One transfer to a share of the audience device, and nothing else that is in the share.
+    Transfer(TransferId, ShareId),
+}
+
+impl Resource {
+    /// The share in which it is.
+    #[must_use]
+    pub const fn share(self) -> ShareId {
+        match self {
+            Self::Share(share) | Self::Transfer(_, share) => share,
+        }
+    }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Share(id) => write!(f, "share:{id}"),
+            Self::Transfer(id, share) => write!(f, "transfer:{id}/{share}"),
         }
+    }
+}
+
+/// The text does not name a resource.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("unknown kind of resource")]
+pub struct UnknownResource;
+
+impl FromStr for Resource {
+    type Err = UnknownResource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownResource> {
+        let read = || match text.split_once(':')? {
+            ("share", id) => Some(Self::Share(id.parse().ok()?)),
+            ("transfer", ids) => {
+                let (transfer, share) = ids.split_once('/')?;
+                Some(Self::Transfer(transfer.parse().ok()?, share.parse().ok()?))
+            }
+            _ => None,
+        };
+        read().ok_or(UnknownResource)
     }
 }
 
@@ -97,10 +135,7 @@ impl Serialize for Resource {
 impl<'de> Deserialize<'de> for Resource {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let id = text
-            .strip_prefix("share:")
-            .ok_or_else(|| serde::de::Error::custom("unknown kind of resource"))?;
-        id.parse().map(Self::Share).map_err(serde::de::Error::custom)
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -316,7 +351,7 @@ impl KeyRing {
     /// coordinator that is not here any more says nothing about what it allowed before.
     #[must_use]
     pub fn reaches(&self, ticket: &VerifiedTicket) -> bool {
-        let Resource::Share(share) = ticket.claims.res;
+        let share = ticket.claims.res.share();
         let issuer = self.issuers.iter().find(|known| known.coordinator == ticket.coordinator);
         issuer.is_none_or(|known| known.offered.includes(share) && !known.dropped.contains(&ticket.key))
     }
@@ -404,7 +439,25 @@ impl VerifiedTicket {
     /// # Errors
     /// [`TicketError::Resource`], then [`TicketError::Permission`].
     pub fn permit(&self, share: ShareId, permission: Permission) -> Result<(), TicketError> {
-        if self.claims.res != Resource::Share(share) {
+        self.permit_on(Resource::Share(share), permission)
+    }
+
+    /// The only way to a transfer: says that this ticket allows `permission` on it, and to which share it goes.
+    ///
+    /// # Errors
+    /// As [`Self::permit`].
+    pub fn permit_transfer(
+        &self,
+        transfer: TransferId,
+        permission: Permission,
+    ) -> Result<ShareId, TicketError> {
+        let share = self.claims.res.share();
+        self.permit_on(Resource::Transfer(transfer, share), permission)?;
+        Ok(share)
+    }
+
+    fn permit_on(&self, resource: Resource, permission: Permission) -> Result<(), TicketError> {
+        if self.claims.res != resource {
             return Err(TicketError::Resource);
         }
         if self.claims.perm.allows(permission) { Ok(()) } else { Err(TicketError::Permission) }
@@ -442,6 +495,22 @@ mod tests {
         assert_eq!(ticket.permit(share, Permission::Read), Ok(()));
         assert_eq!(ticket.permit(share, Permission::Write), Err(TicketError::Permission));
         assert_eq!(ticket.permit(ShareId::generate(), Permission::Read), Err(TicketError::Resource));
+    }
+
+    #[test]
+    fn a_ticket_for_a_transfer_opens_nothing_else_of_its_share() {
+        let (key, share, transfer) =
+            (SigningKey::generate().unwrap(), ShareId::generate(), TransferId::generate());
+        let ring = KeyRing::new(DEVICE, [Issuer::own(vec![key.public()])]);
+        let perm = [Permission::Read, Permission::RequestSend].into_iter().collect();
+        let claims = Claims { res: Resource::Transfer(transfer, share), perm, ..claims(share) };
+        let ticket = ring.verify(&key.sign(&claims).unwrap(), None, NOW).unwrap();
+        assert_eq!(ticket.permit_transfer(transfer, Permission::RequestSend), Ok(share));
+        assert_eq!(ticket.permit(share, Permission::Read), Err(TicketError::Resource));
+        let other = TransferId::generate();
+        assert_eq!(ticket.permit_transfer(other, Permission::RequestSend), Err(TicketError::Resource));
+        let denied = ticket.permit_transfer(transfer, Permission::AcceptIncoming);
+        assert_eq!(denied, Err(TicketError::Permission));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a coordinator has ended before its time, and which tickets that concerns. Pure.
 
-use proto::ticket::{Resource, VerifiedTicket};
+use proto::ticket::VerifiedTicket;
 use proto::wire::link::Revoked;
 use time::OffsetDateTime;
 
@@ -25,9 +25,7 @@ impl Ended {
             Revoked::Session { id } => claims.cli == id.to_string(),
             Revoked::Device { id } => claims.pky == Some(*id) || claims.cli == id.to_string(),
             Revoked::Principal { id } => claims.sub == *id,
-            Revoked::Grant { principal, share } => {
-                claims.sub == *principal && claims.res == Resource::Share(*share)
-            }
+            Revoked::Grant { principal, share } => claims.sub == *principal && claims.res.share() == *share,
         };
         named && claims.iat <= self.at && ticket.coordinator() == Some(&self.coordinator)
     }
@@ -36,7 +34,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::ticket::{Claims, Issuer, KeyRing, SigningKey};
+    use proto::ticket::{Claims, Issuer, KeyRing, Resource, SigningKey};
     use proto::{DeviceId, PrincipalId, SessionId, ShareId};
 
     #[test]

@@ -12,4 +12,5 @@ pub mod pairing;
 pub mod people;
 pub mod settings;
 pub mod setup;
+pub mod transfers;
 pub mod writing;

@@ -1,0 +1,391 @@
+//! Shapes of transfers: `/api/v1/transfers/…` at the coordinator, where both sides agree, and
+//! `/agent/v1/inbox/transfers/{transfer}/…` at the receiver, where the bytes arrive.
+//!
+//! A transfer is offered, approved or rejected, opened with a passcode unless the receiver trusts the sender, and then
+//! carried out. Its items are the files and folders that were chosen; what is in a folder is told while it is sent.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{ApiError, DeviceId, PrincipalId, ShareId, TransferId, TransferItemId};
+
+/// The most items of one transfer; a folder counts as one.
+pub const MAX_ITEMS: usize = 200;
+/// The most names of a folder's content that are told with the offer.
+pub const MAX_PREVIEW: usize = 200;
+/// For how long an offer waits, and an approved transfer may take to end, in hours.
+pub const TRANSFER_HOURS: u32 = 24;
+/// For how long the passcode opens a transfer after its approval, in seconds.
+pub const PASSCODE_SECONDS: u32 = 300;
+/// Wrong passcodes until it is locked.
+pub const PASSCODE_TRIES: u32 = 5;
+/// The digits of a passcode.
+pub const PASSCODE_DIGITS: usize = 4;
+/// The largest body of one `chunk` request, in bytes.
+pub const MAX_CHUNK_BYTES: u64 = 8 << 20;
+
+/// Where a transfer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferState {
+    /// The receiver has not answered yet.
+    PendingReceiverApproval,
+    /// The receiver agreed; the sender has to say the passcode.
+    ApprovedPendingSenderPasscode,
+    /// It may begin.
+    PasscodeOpen,
+    /// Bytes have come.
+    InProgress,
+    /// Everything is in its place.
+    Completed,
+    /// The receiver did not want it.
+    Rejected,
+    /// One of the two gave it up.
+    Cancelled,
+    /// Its time was over.
+    Expired,
+    /// It cannot be finished; `reason` says why.
+    Failed,
+}
+
+/// Where one item stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemState {
+    /// Nothing of it has come.
+    Pending,
+    /// It is coming.
+    Receiving,
+    /// It is held.
+    Paused,
+    /// All its bytes are there.
+    Staged,
+    /// They are the right ones, and durable.
+    Committed,
+    /// It is in its place.
+    Finalized,
+    /// The receiver did not want it.
+    Rejected,
+    /// It was given up with its transfer.
+    Cancelled,
+    /// Its transfer's time was over.
+    Expired,
+    /// It could not be taken; its `error` says why.
+    Failed,
+}
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemKind {
+    /// One file.
+    #[default]
+    File,
+    /// A folder with all that is in it.
+    Folder,
+    /// A piece of text.
+    Text,
+}
+
+/// An item as it is offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OfferedItem {
+    /// Its name: one name, no path.
+    pub filename: String,
+    /// File, folder or text.
+    #[serde(default)]
+    pub kind: ItemKind,
+    /// Its bytes, all in all. Of a folder, as far as it is known.
+    pub size: u64,
+    /// How many files it is; 1 unless it is a folder.
+    #[serde(default = "one")]
+    pub files: u64,
+    /// SHA-256 of a file, as 64 hexadecimal digits; all zeros mean that it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// BLAKE3 of a file, as 64 hexadecimal digits, where it is known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+    /// What kind of file it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// Some of what is in a folder, as paths in it, for the receiver to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preview: Vec<String>,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+/// `POST /transfers`: an offer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OfferTransfer {
+    /// The machine that is to receive.
+    pub receiver_device_id: DeviceId,
+    /// The share it is to go to; the inbox if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_share_id: Option<ShareId>,
+    /// The folder in that share, in text form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_path: Option<String>,
+    /// The machine whose bytes they are; absent if the caller itself uploads them over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_device_id: Option<DeviceId>,
+    /// What is offered: 1 to [`MAX_ITEMS`].
+    pub items: Vec<OfferedItem>,
+    /// A word to the receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// One item of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransferItem {
+    /// Its id.
+    pub id: TransferItemId,
+    /// As it was offered.
+    #[serde(flatten)]
+    pub offered: OfferedItem,
+    /// Where it stands.
+    pub state: ItemState,
+    /// Bytes of it that are there.
+    #[serde(default)]
+    pub received_size: u64,
+    /// Where it went, from the root of the share or inbox, in text form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_path: Option<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ApiError>,
+}
+
+/// Who holds a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PausedBy {
+    /// The sender.
+    Sender,
+    /// The receiver.
+    Receiver,
+    /// The receiver's disk is full; it goes on by itself once there is room.
+    NoSpace,
+}
+
+/// A transfer, as both sides see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Transfer {
+    /// Its id.
+    pub id: TransferId,
+    /// Who sends.
+    pub sender_principal_id: PrincipalId,
+    /// What they are called.
+    pub sender_name: String,
+    /// The machine whose bytes they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_device_id: Option<DeviceId>,
+    /// The machine that receives.
+    pub receiver_device_id: DeviceId,
+    /// What it is called.
+    pub receiver_name: String,
+    /// The share it goes to; the inbox if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_share_id: Option<ShareId>,
+    /// The folder there, in text form.
+    #[serde(default)]
+    pub destination_path: String,
+    /// Where it stands.
+    pub state: TransferState,
+    /// Who holds it, while it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
+    /// Why it ended, or was not wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The sender's word to the receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// True if the caller may answer it.
+    pub incoming: bool,
+    /// When it was offered.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it ends if nothing comes of it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+    /// When it last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// What is sent.
+    pub items: Vec<TransferItem>,
+}
+
+/// Which transfers are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferRole {
+    /// Both kinds.
+    #[default]
+    All,
+    /// Those to the caller's machines.
+    Incoming,
+    /// Those of the caller.
+    Outgoing,
+}
+
+/// The query of `GET /transfers`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct TransfersQuery {
+    /// Which ones.
+    #[param(inline)]
+    pub role: TransferRole,
+    /// At most so many: 200 unless less is asked for.
+    pub limit: Option<u32>,
+}
+
+/// Transfers, the newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Transfers {
+    /// The transfers.
+    pub transfers: Vec<Transfer>,
+}
+
+/// `POST /transfers/{id}/approve`: the receiver's yes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct ApproveTransfer {
+    /// Four digits that the receiver tells the sender by another way. Not needed from a sender who is trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passcode: Option<String>,
+    /// Another share than was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_share_id: Option<ShareId>,
+    /// The folder there, in text form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_path: Option<String>,
+    /// Only these items; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<TransferItemId>>,
+    /// From now on this sender needs to ask no more, within these limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<TrustLimits>,
+}
+
+/// How far a sender is trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrustLimits {
+    /// The most bytes of one transfer; any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+    /// The share it goes to; the inbox if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_share_id: Option<ShareId>,
+    /// The folder there, in text form.
+    #[serde(default)]
+    pub destination_path: String,
+}
+
+/// `POST /transfers/{id}/reject` and `…/cancel`: why.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct EndTransfer {
+    /// Why, for the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `POST /transfers/{id}/passcode/open`: the sender's proof that the receiver told it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct OpenTransfer {
+    /// The passcode; not needed where the sender is trusted, or to have the ticket renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passcode: Option<String>,
+}
+
+/// A transfer that may begin, or go on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OpenedTransfer {
+    /// The transfer.
+    pub transfer: Transfer,
+    /// Opens the receiver's inbox for it.
+    pub upload_ticket: String,
+    /// Where the inbox is reached over HTTP, through this coordinator.
+    pub upload_base_url: String,
+    /// When the ticket ends. It can be renewed here until then and afterwards.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+    /// Where the receiver is reached directly.
+    pub addresses: crate::wire::link::Addresses,
+}
+
+/// `PUT /agent/v1/inbox/transfers/{id}`: what the receiver is to expect. Said by the coordinator, again after every
+/// change; what has arrived stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Expected {
+    /// Who sends.
+    pub sender_principal_id: PrincipalId,
+    /// What they are called.
+    pub sender_name: String,
+    /// The share it goes to: the inbox is one too.
+    pub receiver_share_id: ShareId,
+    /// The folder there, in text form.
+    #[serde(default)]
+    pub destination_path: String,
+    /// Who holds it, while it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
+    /// What may come: what was approved.
+    pub items: Vec<ExpectedItem>,
+}
+
+/// An item that may come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExpectedItem {
+    /// Its id.
+    pub id: TransferItemId,
+    /// As it was offered.
+    #[serde(flatten)]
+    pub offered: OfferedItem,
+}
+
+/// What has arrived of a transfer: `GET …/status`, and each line of `GET …/watch`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Arrived {
+    /// The transfer.
+    pub transfer_id: TransferId,
+    /// Who holds it, while it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
+    /// True while a sender is connected.
+    pub connected: bool,
+    /// Every item that may come.
+    pub items: Vec<ArrivedItem>,
+}
+
+/// What has arrived of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ArrivedItem {
+    /// The item.
+    pub item_id: TransferItemId,
+    /// Its name as it was offered.
+    pub filename: String,
+    /// How many bytes it is to have, as far as that is known.
+    pub expected_size: u64,
+    /// How many of them are here and verified.
+    pub received_size: u64,
+    /// Where it stands.
+    pub state: ItemState,
+    /// Where it went, from the root of the share or inbox, in text form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_path: Option<String>,
+    /// BLAKE3 of a file that arrived, as 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+    /// Names in it that had to be changed, as they were and as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<(String, String)>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ApiError>,
+}
