@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderValue, Method, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -28,6 +29,9 @@ use crate::config::Role;
 use crate::trusted::{Trusted, wrong_certificate};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a request carries: bytes at once, or some after the other.
+pub type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
 
 /// How long the connection and its handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -173,7 +177,7 @@ impl std::error::Error for Unreachable {}
 pub struct Client {
     address: Address,
     token: Option<HeaderValue>,
-    pool: Pool<tower::util::BoxCloneSyncService<http::Uri, TokioIo<Secured>, io::Error>, Full<Bytes>>,
+    pool: Pool<tower::util::BoxCloneSyncService<http::Uri, TokioIo<Secured>, io::Error>, Outgoing>,
 }
 
 impl Client {
@@ -215,7 +219,7 @@ impl Client {
     }
 
     async fn exchange<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T> {
-        let request = Request::builder().method(method).uri(path).body(Full::new(body))?;
+        let request = Request::builder().method(method).uri(path).body(outgoing(Full::new(body)))?;
         let whole = async {
             let answer = self.send(request).await?;
             json_in(answer).await
@@ -225,7 +229,7 @@ impl Client {
     }
 
     /// Sends a request; its address is a path. An answer that is a refusal is an error ([`Refused`]).
-    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+    pub async fn send(&self, mut request: Request<Outgoing>) -> Result<Response<Incoming>> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let url = format!("http://{}{path}", self.address.authority());
         *request.uri_mut() = url.parse()?;
@@ -255,6 +259,11 @@ impl Client {
             None => self.unreachable(root.to_string(), false),
         }
     }
+}
+
+/// Bytes at once, as a request carries them.
+pub fn outgoing(bytes: Full<Bytes>) -> Outgoing {
+    bytes.map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Reads an answer whole.

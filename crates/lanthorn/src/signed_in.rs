@@ -15,7 +15,7 @@ use proto::{DeviceId, ErrorCode, base64url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::{Address, Client, Connector, Refused, Unreachable, json_in};
+use crate::client::{Address, Client, Connector, Outgoing, Refused, Unreachable, json_in, outgoing};
 use crate::config::Config;
 use crate::membership::Memberships;
 use crate::report::failure;
@@ -141,10 +141,18 @@ impl SignedIn {
 
     /// Sends a request whose address is a path; once more with a new token if the old one is over.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
-        match self.client().send(request.clone()).await {
+        self.send_made(|| Ok(request.clone().map(outgoing))).await
+    }
+
+    /// The same with a request that is made anew for the second time: what it carries is gone after the first.
+    pub async fn send_made(
+        &self,
+        mut make: impl FnMut() -> Result<Request<Outgoing>>,
+    ) -> Result<Response<Incoming>> {
+        match self.client().send(make()?).await {
             Err(error) if is_token_over(&error) => {
                 self.renew().await?;
-                self.client().send(request).await
+                self.client().send(make()?).await
             }
             answer => answer,
         }

@@ -27,7 +27,7 @@ use tokio::io::AsyncWriteExt;
 
 pub use folder::{Summary, folder};
 pub use local_name::local_name;
-pub use progress::Progress;
+pub use progress::{Counts, Progress};
 
 use crate::client::Refused;
 use crate::commands::ls::stat;

@@ -18,11 +18,19 @@ pub struct Progress {
     line: Option<AbortHandle>,
 }
 
+/// What is counted, for those who count on another thread.
 #[derive(Default)]
-struct Counts {
+pub struct Counts {
     done: AtomicU64,
     expected: AtomicU64,
     files: AtomicU64,
+}
+
+impl Counts {
+    /// So many bytes have come.
+    pub fn advance(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 impl Progress {
@@ -48,7 +56,12 @@ impl Progress {
 
     /// So many bytes have come.
     pub fn advance(&self, bytes: u64) {
-        self.counts.done.fetch_add(bytes, Ordering::Relaxed);
+        self.counts.advance(bytes);
+    }
+
+    /// Where it is counted.
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     /// So many bytes came in vain.

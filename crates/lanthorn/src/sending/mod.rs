@@ -2,14 +2,18 @@
 //! stopped. A few at once; what fails does not stop the others.
 //!
 //! ```text
-//! tree    what is to be sent, as it lies on this machine
-//! single  one small file
-//! packed  small files and folders, many in one request
-//! pieces  one large file, each piece with its checksum
+//! tree        what is to be sent, as it lies on this machine
+//! single      one small file
+//! packed      small files and folders, many in one request
+//! packing     their tar, made while it is sent
+//! pieces      one large file, each piece with its checksum
+//! read_ahead  the next piece, read while one is sent
 //! ```
 
 mod packed;
+mod packing;
 mod pieces;
+mod read_ahead;
 mod single;
 mod tree;
 
@@ -82,15 +86,11 @@ impl Sending<'_> {
     /// Sends everything.
     pub async fn run(&self, all: Vec<Local>) -> Result<Sent> {
         self.progress.expect(all.iter().map(|one| one.size).sum());
-        let (folders, files): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_folder);
-        let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(|one| one.size <= SMALL);
+        let (small, large): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.size <= SMALL);
         let mut sent = Sent::default();
-        if !folders.is_empty() {
-            // Before what goes into them.
-            sent.add(packed::send(self, folders).await?);
-        }
         let small = match <[Local; 1]>::try_from(small) {
-            Ok([one]) => vec![Job::Single(one)],
+            Ok([one]) if !one.is_folder => vec![Job::Single(one)],
+            Ok([folder]) => vec![Job::Packed(vec![folder])],
             Err(small) => packed::batches(small).into_iter().map(Job::Packed).collect(),
         };
         let jobs = small.into_iter().chain(large.into_iter().map(Job::Pieces));

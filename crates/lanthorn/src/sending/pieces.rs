@@ -2,7 +2,6 @@
 //! run again goes on where this one stopped.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +13,17 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Builder;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use proto::api::writing::{ActItem, Clash, Outcome};
 use proto::{ApiError, ErrorCode, UndoToken, UploadId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::read_ahead::{Piece, ReadAhead};
 use super::{Local, Sending, Sent};
 use crate::client::Refused;
 
-/// How much goes in one request.
-const PIECE: u64 = 16 << 20;
 /// How many attempts in a row may bring nothing.
 const MAX_VAIN: u32 = 6;
 /// How long is waited before the second attempt; twice as long before each further one.
@@ -43,7 +41,7 @@ struct Note {
 struct Upload<'a> {
     sending: &'a Sending<'a>,
     local: Local,
-    file: Arc<File>,
+    file: ReadAhead,
     note: PathBuf,
     id: UploadId,
     offset: u64,
@@ -108,14 +106,9 @@ impl<'a> Upload<'a> {
         if let Some(noted) =
             noted.filter(|noted| (noted.size, noted.mtime_ns) == (local.size, local.mtime_ns))
         {
-            let mut upload = Self {
-                sending,
-                local: local.clone(),
-                file: Arc::clone(&file),
-                note: note.clone(),
-                id: noted.id,
-                offset: 0,
-            };
+            let file = ReadAhead::of(Arc::clone(&file), local.size);
+            let (local, note) = (local.clone(), note.clone());
+            let mut upload = Self { sending, local, file, note, id: noted.id, offset: 0 };
             if upload.ask_offset().await.is_ok() {
                 return Ok(upload);
             }
@@ -124,20 +117,14 @@ impl<'a> Upload<'a> {
         crate::paths::make_private(&sending.notes)?;
         let text = serde_json::to_vec(&Note { id, size: local.size, mtime_ns: local.mtime_ns })?;
         std::fs::write(&note, text)?;
+        let file = ReadAhead::of(file, local.size);
         Ok(Self { sending, local, file, note, id, offset: 0 })
     }
 
     /// Sends the next piece. The headers of the last answer, when that was the last one.
     async fn next_piece(&mut self) -> Result<Option<HeaderMap>> {
-        let (file, offset) = (Arc::clone(&self.file), self.offset);
-        let length = PIECE.min(self.local.size - offset);
-        let (piece, sum) = tokio::task::spawn_blocking(move || -> Result<_> {
-            let mut piece = vec![0; usize::try_from(length)?];
-            file.read_exact_at(&mut piece, offset)?;
-            let sum = STANDARD.encode(blake3::hash(&piece).as_bytes());
-            Ok((Bytes::from(piece), sum))
-        })
-        .await??;
+        let offset = self.offset;
+        let Piece { bytes, sum } = self.file.piece_at(offset).await?;
         let request = self
             .request(Method::PATCH)
             .header("upload-offset", offset)
@@ -148,7 +135,7 @@ impl<'a> Upload<'a> {
             Clash::Ask => request,
             _ => request.header("lanthorn-clash", self.sending.clash_word()),
         };
-        let request = request.body(Full::new(piece))?;
+        let request = request.body(Full::new(bytes))?;
         let answer = self.sending.at.send(request).await?;
         self.offset = offset_in(&answer)?;
         self.sending.progress.advance(self.offset - offset);
