@@ -15,4 +15,6 @@ pub use agent::{Agent, Config, Share};
 pub use files::media::MediaConfig;
 
 #[cfg(test)]
+mod mounts;
+#[cfg(test)]
 mod testing;

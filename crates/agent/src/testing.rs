@@ -27,6 +27,11 @@ use crate::agent::{Agent, Config, Share};
 use crate::files::media::MediaConfig;
 use crate::serve::router;
 
+/// A folder on a disk without delays, where there is one.
+pub(crate) fn quick_home() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// One device with one share, and the coordinator's key that signs for it.
 pub(crate) struct World {
     /// The device under test.
@@ -47,7 +52,24 @@ impl World {
 
     /// The same, started with other settings.
     pub(crate) fn with(change: impl FnOnce(Config) -> Config) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::build(tempfile::tempdir().unwrap(), change, |_| ())
+    }
+
+    /// A device that shares a folder which was prepared: something may be mounted on it.
+    pub(crate) fn on(prepare: impl FnOnce(&Path)) -> Self {
+        Self::build(tempfile::tempdir().unwrap(), |config| config, prepare)
+    }
+
+    /// A device whose disk does not let anybody wait, where there is one.
+    pub(crate) fn quick() -> Self {
+        Self::build(quick_home(), |config| config, |_| ())
+    }
+
+    fn build(
+        home: tempfile::TempDir,
+        change: impl FnOnce(Config) -> Config,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         let key = SigningKey::generate().unwrap();
         let device = DeviceId::from_public_key([7; 32]);
         let coordinator = Some(key.public().id());
@@ -57,6 +79,7 @@ impl World {
         let media = MediaConfig::default();
         let agent = Agent::new(change(Config { device, keys, cache_dir, media }));
         std::fs::create_dir(home.path().join("share")).unwrap();
+        prepare(&home.path().join("share"));
         let share = ShareId::generate();
         agent.add_share(share, &home.path().join("share")).unwrap();
         Self { agent, share, key, home, people: parking_lot::Mutex::default() }
@@ -160,6 +183,13 @@ impl World {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
+    /// PUTs content with a ticket for everything and further headers.
+    pub(crate) async fn put(&self, query: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let request = self.request(Method::PUT, &format!("content?{query}"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
     /// Sends a request through the router, and reads the answer to its end.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self.router().oneshot(request).await.unwrap().into_parts();
@@ -171,6 +201,64 @@ impl World {
         let said = parts.extensions.get::<ApiError>().filter(|_| body.is_empty());
         let body = said.map_or(body, |error| serde_json::to_vec(error).unwrap().into());
         Answer { status: parts.status, headers: parts.headers, body, failed }
+    }
+}
+
+/// Somebody who comes again: every request has the same ticket, and speaks tus.
+pub(crate) struct Person<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) ticket: Ticket,
+}
+
+impl<'a> Person<'a> {
+    /// Somebody who may do everything.
+    pub(crate) fn new(world: &'a World) -> Self {
+        Self { world, ticket: world.sign(&world.claims()) }
+    }
+
+    /// A request for something of the share.
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        tail: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Request<Body> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/agent/v1/shares/{}/{tail}", self.world.share))
+            .header(AUTHORIZATION, format!("Bearer {}", self.ticket.as_str()))
+            .header("tus-resumable", "1.0.0");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(body).unwrap()
+    }
+
+    /// The answer to it.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        tail: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let answer = self.world.send(self.request(method, tail, headers, body.into())).await;
+        assert!(!tail.starts_with("uploads") || answer.header("tus-resumable") == "1.0.0");
+        answer
+    }
+
+    /// GETs something.
+    pub(crate) async fn get(&self, tail: &str) -> Answer {
+        self.ask(Method::GET, tail, &[], "").await
+    }
+
+    /// PUTs content.
+    pub(crate) async fn put(&self, query: &str, body: impl Into<Body>) -> Answer {
+        self.ask(Method::PUT, &format!("content?{query}"), &[], body).await
+    }
+
+    /// POSTs a wish in JSON.
+    pub(crate) async fn post(&self, tail: &str, wish: serde_json::Value) -> Answer {
+        self.ask(Method::POST, tail, &[], wish.to_string()).await
     }
 }
 

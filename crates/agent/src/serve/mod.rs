@@ -4,6 +4,8 @@ pub mod access;
 pub mod acts;
 pub mod archive;
 pub mod content;
+#[cfg(test)]
+mod disks;
 pub mod disposition;
 pub mod ended;
 pub mod error;

@@ -164,22 +164,14 @@ mod tests {
     use proto::api::files::Listing;
     use proto::api::writing::{Outcome, Versions, Written};
 
-    use crate::testing::{Announced, Answer, World};
-
-    async fn put(world: &World, query: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-        let mut request = world.request(Method::PUT, &format!("content?{query}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        world.send(request.body(body.into()).unwrap()).await
-    }
+    use crate::testing::{Announced, World};
 
     #[tokio::test]
     async fn a_file_is_put_looked_at_changed_and_brought_back() {
         let world = World::new();
-        let made = put(&world, "path=d/a.txt", &[], "one").await;
+        let made = world.put("path=d/a.txt", &[], "one").await;
         assert_eq!(made.code(), ErrorCode::NotFound, "no folder is made unasked");
-        let made = put(&world, "path=d/a.txt&parents=true&modified=2001-02-03T04:05:06Z", &[], "one").await;
+        let made = world.put("path=d/a.txt&parents=true&modified=2001-02-03T04:05:06Z", &[], "one").await;
         assert_eq!(made.status, StatusCode::CREATED);
         let etag = made.header("etag").to_owned();
         let made: Written = made.json();
@@ -190,13 +182,13 @@ mod tests {
         assert_eq!(made.entry.modified.unwrap().year(), 2001);
         let seen = world.get("stream?path=d/a.txt").await;
         assert_eq!((seen.header("etag"), &seen.body[..]), (&*etag, &b"one"[..]));
-        assert_eq!(put(&world, "path=d/a.txt", &[], "x").await.code(), ErrorCode::PreconditionRequired);
+        assert_eq!(world.put("path=d/a.txt", &[], "x").await.code(), ErrorCode::PreconditionRequired);
         let none = [("if-none-match", "*")];
-        assert_eq!(put(&world, "path=d/a.txt", &none, "x").await.code(), ErrorCode::Exists);
-        let changed = put(&world, "path=d/a.txt", &[("if-match", &etag)], "two").await;
+        assert_eq!(world.put("path=d/a.txt", &none, "x").await.code(), ErrorCode::Exists);
+        let changed = world.put("path=d/a.txt", &[("if-match", &etag)], "two").await;
         assert_eq!(changed.status, StatusCode::OK);
         assert!(changed.json::<Written>().undo.is_some());
-        let late = put(&world, "path=d/a.txt", &[("if-match", &etag)], "three").await;
+        let late = world.put("path=d/a.txt", &[("if-match", &etag)], "three").await;
         assert_eq!((late.status, late.code()), (StatusCode::CONFLICT, ErrorCode::Conflict));
         let told = serde_json::from_slice::<proto::ApiError>(&late.body).unwrap().conflict.unwrap();
         assert_eq!(told.changed_by, Some(world.last_but_one()));
@@ -221,12 +213,12 @@ mod tests {
             Body::from_stream(futures_util::stream::iter(frames))
         };
         let replace = "path=a&clash=replace";
-        assert_eq!(put(&world, replace, &[], broken()).await.code(), ErrorCode::BadRequest);
-        assert_eq!(put(&world, "path=new", &[], broken()).await.code(), ErrorCode::BadRequest);
+        assert_eq!(world.put(replace, &[], broken()).await.code(), ErrorCode::BadRequest);
+        assert_eq!(world.put("path=new", &[], broken()).await.code(), ErrorCode::BadRequest);
         let wrong = [("repr-digest", "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:")];
-        assert_eq!(put(&world, replace, &wrong, "new").await.code(), ErrorCode::ChecksumMismatch);
+        assert_eq!(world.put(replace, &wrong, "new").await.code(), ErrorCode::ChecksumMismatch);
         for digest in ["sha-256=AAAA", "nonsense", "sha-256=:*:", "sha-256=:AAAA:"] {
-            let refused = put(&world, replace, &[("repr-digest", digest)], "new").await;
+            let refused = world.put(replace, &[("repr-digest", digest)], "new").await;
             assert_eq!(refused.code(), ErrorCode::BadParameter, "{digest}");
         }
         // echo -n new | openssl dgst -sha256 -binary | base64
@@ -235,7 +227,7 @@ mod tests {
         let listing: Listing = world.get("list").await.json();
         assert_eq!(listing.total, 1, "nothing that is on its way is seen");
         assert_eq!(std::fs::read_dir(world.path(".lanthorn-store/parts")).unwrap().count(), 0);
-        assert_eq!(put(&world, replace, &right, "new").await.status, StatusCode::OK);
+        assert_eq!(world.put(replace, &right, "new").await.status, StatusCode::OK);
         assert_eq!(world.get("stream?path=a").await.body, "new");
     }
 
@@ -244,6 +236,6 @@ mod tests {
         let world = World::new();
         let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let sized = Body::new(Announced { body: endless, length: 1 << 60 });
-        assert_eq!(put(&world, "path=a", &[], sized).await.code(), ErrorCode::NoSpace);
+        assert_eq!(world.put("path=a", &[], sized).await.code(), ErrorCode::NoSpace);
     }
 }

@@ -13,6 +13,7 @@ use super::tests::{list, path, steps};
 use super::{copy, make_folder, relocate, trash, undo};
 use crate::agent::Share;
 use crate::files::write::tests::share;
+use crate::testing::quick_home;
 
 /// The names that things have. Two folders deep.
 const NAMES: [&str; 6] = ["a", "b", "d", "d/a", "d/b", "d/d"];
@@ -69,11 +70,6 @@ fn seen(folder: &std::path::Path) -> Tree {
             None => (one.trim_end_matches('/').to_owned(), None),
         })
         .collect()
-}
-
-/// A folder on a disk without delays, where there is one.
-fn quick_home() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// A share, what should be in it, and everything that was ever written.

@@ -296,7 +296,8 @@ pub fn take_versions(share: &Share, id: TrashId, ino: u64, path: &RelPath) -> bo
 /// The disk's.
 pub fn places(share: &Share) -> Result<Vec<Place>, WriteError> {
     let mut ids = Vec::<TrashId>::new();
-    let folder = share.store.rooms()?.trash.open_folder(&RelPath::root())?;
+    let Some(rooms) = share.store.made()? else { return Ok(Vec::new()) };
+    let folder = rooms.trash.open_folder(&RelPath::root())?;
     folder
         .read_names(|name, _| ids.extend(name.to_str().ok().and_then(|name| name.parse::<TrashId>().ok())))?;
     Ok(ids.into_iter().filter_map(|id| Place::of(share, id).ok()).collect())

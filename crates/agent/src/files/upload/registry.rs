@@ -269,7 +269,8 @@ impl Uploads {
 /// Reads what is on the disk. What nobody can go on with is removed.
 fn read_all(store: &Store) -> Result<Book, WriteError> {
     let mut ids = Vec::new();
-    let folder = store.rooms()?.uploads.open_folder(&RelPath::root())?;
+    let Some(rooms) = store.made()? else { return Ok(Book::new()) };
+    let folder = rooms.uploads.open_folder(&RelPath::root())?;
     folder.read_names(|name, _| ids.extend(id_of(name)))?;
     let mut book = Book::new();
     for id in ids {

@@ -6,6 +6,8 @@
 pub mod names;
 pub mod part;
 pub mod publish;
+#[cfg(test)]
+mod races;
 pub mod store;
 pub mod sums;
 #[cfg(test)]

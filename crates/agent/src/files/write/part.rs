@@ -14,8 +14,10 @@ use crate::files::FilesError;
 use crate::share::write::{Spot, copy_content, mark_used, reserve, set_modified, sync_file};
 use crate::share::{OpenFile, Stat};
 
-/// Free space that is left alone: a full disk harms more than the upload that filled it.
+/// Free space that is left alone: a full disk harms more than the upload that filled it. So much at most …
 const LEAVE_FREE: u64 = 64 << 20;
+/// … and of a small disk this part.
+const LEAVE_PART: u64 = 20;
 
 /// Content that is coming.
 pub struct PartFile {
@@ -171,5 +173,6 @@ fn new_name() -> String {
 /// # Errors
 /// [`WriteError::NoSpace`].
 pub fn check_room(disk: &crate::share::ShareRoot, bytes: u64) -> Result<(), WriteError> {
-    if disk.free_bytes()? < bytes.saturating_add(LEAVE_FREE) { Err(WriteError::NoSpace) } else { Ok(()) }
+    let leave = LEAVE_FREE.min(disk.disk_bytes()? / LEAVE_PART);
+    if disk.free_bytes()? < bytes.saturating_add(leave) { Err(WriteError::NoSpace) } else { Ok(()) }
 }

@@ -25,11 +25,16 @@ pub(crate) fn share(folder: &Path) -> Share {
     Share::new(id, root, index)
 }
 
-fn path(text: &str) -> RelPath {
+pub(super) fn path(text: &str) -> RelPath {
     text.parse().unwrap()
 }
 
-fn put(share: &Share, place: &str, content: &[u8], expect: &Expect) -> Result<Published, WriteError> {
+pub(super) fn put(
+    share: &Share,
+    place: &str,
+    content: &[u8],
+    expect: &Expect,
+) -> Result<Published, WriteError> {
     put_by(share, place, content, expect, PrincipalId::generate())
 }
 
@@ -46,18 +51,18 @@ fn put_by(
 }
 
 /// Everything that a file was before, oldest first.
-fn former(share: &Share, place: &str) -> Vec<String> {
+pub(super) fn former(share: &Share, place: &str) -> Vec<String> {
     let versions = versions::list(share, &path(place)).unwrap();
     let read = |id| std::io::read_to_string(versions::open(share, &path(place), id).unwrap().file).unwrap();
     versions.iter().rev().map(|version| read(version.id)).collect()
 }
 
-fn parts(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn parts(folder: &Path) -> Vec<PathBuf> {
     let parts = folder.join(".lanthorn-store/parts");
     std::fs::read_dir(parts).map(|all| all.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
 }
 
-fn version_of(share: &Share, place: &str) -> String {
+pub(super) fn version_of(share: &Share, place: &str) -> String {
     entry::version(&share.root.stat(&path(place)).unwrap())
 }
 
@@ -143,31 +148,6 @@ fn a_file_that_takes_anothers_place_has_its_rights() {
         0o750,
         "but none that are more than its own"
     );
-}
-
-#[test]
-fn of_many_writers_at_once_one_wins_and_nothing_is_lost() {
-    const WRITERS: usize = 8;
-    let home = tempfile::tempdir().unwrap();
-    let share = share(home.path());
-    put(&share, "a", b"start", &Expect::Absent).unwrap();
-    let first = Expect::Match(vec![Tag::Version(version_of(&share, "a"))]);
-    let run = |expect: &Expect| -> usize {
-        std::thread::scope(|threads| {
-            let one = |n: usize| put(&share, "a", format!("writer {n}").as_bytes(), expect).is_ok();
-            let all: Vec<_> = (0..WRITERS).map(|n| threads.spawn(move || one(n))).collect();
-            all.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won).count()
-        })
-    };
-    assert_eq!(run(&first), 1);
-    assert_eq!(former(&share, "a"), ["start"]);
-    assert_eq!(run(&Expect::Clash(Clash::Replace)), WRITERS);
-    let mut all = former(&share, "a");
-    all.push(std::fs::read_to_string(home.path().join("a")).unwrap());
-    assert_eq!(all.len(), WRITERS + 2);
-    for n in 0..WRITERS {
-        assert!(all.contains(&format!("writer {n}")), "what writer {n} wrote is lost");
-    }
 }
 
 #[test]

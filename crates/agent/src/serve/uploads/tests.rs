@@ -1,56 +1,20 @@
 //! Uploads as other programs see them: over the router, with the protocol's own headers.
 
 use axum::body::{Body, Bytes};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use proto::ErrorCode;
 use proto::api::writing::Uploads;
-use proto::ticket::Ticket;
 use ring::digest;
 use tokio::sync::mpsc;
 
-use crate::testing::{Answer, World};
-
-/// Somebody who uploads.
-struct Person<'a> {
-    world: &'a World,
-    ticket: Ticket,
-}
+use crate::testing::{Answer, Person, World};
 
 const BYTES: (&str, &str) = ("content-type", "application/offset+octet-stream");
 
-impl<'a> Person<'a> {
-    fn new(world: &'a World) -> Self {
-        Self { world, ticket: world.sign(&world.claims()) }
-    }
-
-    fn request(&self, method: Method, tail: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/agent/v1/shares/{}/{tail}", self.world.share))
-            .header(AUTHORIZATION, format!("Bearer {}", self.ticket.as_str()))
-            .header("tus-resumable", "1.0.0");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(body).unwrap()
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        tail: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Body>,
-    ) -> Answer {
-        let answer = self.world.send(self.request(method, tail, headers, body.into())).await;
-        assert_eq!(answer.header("tus-resumable"), "1.0.0");
-        answer
-    }
-
+impl Person<'_> {
     async fn create(&self, headers: &[(&str, &str)]) -> Answer {
         self.ask(Method::POST, "uploads", headers, "").await
     }
