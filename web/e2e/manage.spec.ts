@@ -1,6 +1,6 @@
 // Files are renamed, moved, copied, deleted and brought back: by keys, by menu, by dragging; and whatever was done is
 // undone.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, test, type Machine } from './rig';
@@ -89,6 +89,53 @@ test('cut and pasted into another folder, copied beside itself', async ({ machin
   await page.keyboard.press('Control+v');
   await expect(row(page, 'a (1).txt')).toBeVisible();
   expect(readFileSync(join(machine.shared, 'trip/inner/a (1).txt'), 'utf8')).toBe('other a');
+});
+
+test('copied and moved to another share, and taken back in both', async ({ machine, page }) => {
+  machine.put('trip/a.txt', 'a');
+  machine.put('trip/inner/b.txt', 'b');
+  const other = join(machine.home, 'Vault');
+  mkdirSync(other);
+  writeFileSync(join(other, 'a.txt'), 'theirs');
+  await page.request.post(`${machine.url}/api/v1/catalog/shares`, {
+    headers: { 'X-Lanthorn': '1', Origin: machine.url },
+    data: { folder: other },
+    failOnStatusCode: true,
+  });
+  const toOther = async () => {
+    await page.getByRole('navigation', { name: 'Machines' }).getByRole('link', { name: 'Vault' }).click();
+    await expect(row(page, 'a.txt')).toBeVisible();
+  };
+  await open(machine, page);
+  await row(page, 'inner').click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Control+c');
+  await toOther();
+  await page.keyboard.press('Control+v');
+  const asks = page.getByRole('dialog', { name: '“a.txt” is there already' });
+  await asks.getByRole('button', { name: 'Keep both' }).click();
+  await expect(page.getByText('2 items copied to Vault')).toBeVisible();
+  expect(
+    readdirSync(other)
+      .filter((name) => !name.startsWith('.'))
+      .sort(),
+  ).toEqual(['a (1).txt', 'a.txt', 'inner']);
+  expect(readFileSync(join(other, 'inner/b.txt'), 'utf8')).toBe('b');
+  expect(names(machine)).toEqual(['a.txt', 'inner']);
+  await undo(page).click();
+  await expect.poll(() => readdirSync(other).filter((name) => !name.startsWith('.'))).toEqual(['a.txt']);
+
+  await open(machine, page);
+  await row(page, 'inner').click();
+  await page.keyboard.press('Control+x');
+  await toOther();
+  await page.keyboard.press('Control+v');
+  await expect(page.getByText('1 item moved to Vault')).toBeVisible();
+  expect(names(machine)).toEqual(['a.txt']);
+  await undo(page).click();
+  await expect.poll(() => names(machine)).toEqual(['a.txt', 'inner']);
+  expect(readFileSync(join(machine.shared, 'trip/inner/b.txt'), 'utf8')).toBe('b');
+  await expect.poll(() => existsSync(join(other, 'inner'))).toBe(false);
 });
 
 test('deleting a folder asks first; the trash gives it back, or ends it', async ({ machine, page }) => {

@@ -105,6 +105,57 @@ test('one is replaced, another is left, each as was chosen', async ({ machine, p
   expect(readFileSync(inside(machine, 'b.txt'), 'utf8')).toBe('theirs');
 });
 
+test('what has come is taken back: a file by its token, a folder as a whole', async ({ machine, page }) => {
+  machine.put('in/there/a.txt', 'theirs');
+  own(machine, 'trip/deep/b.txt', 'b');
+  const folder = ownFolder(machine, 'trip');
+  await open(machine, page);
+  await drop(page, [folder, own(machine, 'film.bin', bytes(3 * MIB))]);
+  await expect(tray(page)).toContainText('2 files uploaded');
+  await tray(page).getByRole('button', { name: 'Undo' }).click();
+  await expect.poll(() => readdirSync(join(machine.shared, 'in'))).toEqual(['there']);
+  await expect(tray(page)).toHaveCount(0);
+  await expect(page.getByRole('status').getByText(/^Undone: 2 files uploaded to in/)).toBeVisible();
+
+  // Into a folder of the list, and by keys; what was replaced is there again.
+  await expect(page.getByRole('row', { name: 'trip' })).toHaveCount(0);
+  const row = page.getByRole('row', { name: 'there' });
+  const held = await hold(page, [own(machine, 'there/a.txt', 'mine')], row);
+  await expect(page.getByText('Drop to upload to there')).toBeVisible();
+  await held.drop();
+  await tray(page).getByRole('button', { name: 'Replace' }).click();
+  await expect(tray(page)).toContainText('1 file uploaded to there');
+  expect(readFileSync(inside(machine, 'there/a.txt'), 'utf8')).toBe('mine');
+  await row.click();
+  await page.keyboard.press('Control+z');
+  await expect.poll(() => readFileSync(inside(machine, 'there/a.txt'), 'utf8')).toBe('theirs');
+});
+
+test('empty folders come without any file', async ({ machine, page }) => {
+  ownFolder(machine, 'plan/later/much');
+  await open(machine, page);
+  await drop(page, [ownFolder(machine, 'plan')]);
+  await expect(page.getByRole('row', { name: 'plan' })).toBeVisible();
+  expect(existsSync(inside(machine, 'plan/later/much'))).toBe(true);
+});
+
+test('what could not come is said, and all of it is tried again', async ({ machine, page }) => {
+  const files = ['a.txt', 'b.txt'].map((name) => own(machine, name, name));
+  files.push(own(machine, 'film.bin', bytes(3 * MIB)));
+  await open(machine, page);
+  const full = { code: 'NO_SPACE', message: 'The disk is full.', hint: 'Make room.', request_id: 'x' };
+  await page.route(/\/(unpack|uploads)\b/, (route) =>
+    route.request().method() === 'POST' ? route.fulfill({ status: 507, json: full }) : route.continue(),
+  );
+  await drop(page, files);
+  await expect(tray(page)).toContainText('3 files were not uploaded');
+  await expect(tray(page).getByRole('region', { name: 'Not uploaded' })).toContainText('The disk is full');
+  await page.unroute(/\/(unpack|uploads)\b/);
+  await tray(page).getByRole('button', { name: 'Try all again' }).click();
+  await expect(tray(page)).toContainText('3 files uploaded');
+  expect(readdirSync(join(machine.shared, 'in')).sort()).toEqual(['a.txt', 'b.txt', 'film.bin']);
+});
+
 test('it is paused, and goes on where it was', async ({ machine, page }) => {
   const content = bytes(24 * MIB);
   const film = own(machine, 'film.bin', content);
@@ -213,6 +264,54 @@ test('ten thousand small files in one drop all arrive', async ({ machine, page }
   expect(treeOf(inside(machine, 'many'))).toEqual(treeOf(folder));
 });
 
+test('of ten thousand that come, those whose names are taken are asked about once', async ({
+  machine,
+  page,
+}) => {
+  test.setTimeout(180_000);
+  const folder = ownFolder(machine, 'many');
+  for (let i = 0; i < 10_000; i += 1) writeFileSync(join(folder, `file ${i}.txt`), `mine ${i}`);
+  for (let i = 0; i < 10_000; i += 1_000) machine.put(`in/many/file ${i}.txt`, 'theirs');
+  await open(machine, page);
+  await drop(page, [folder]);
+  const asks = tray(page).getByRole('group', { name: /is there already/ });
+  await expect(asks).toContainText('the other 9', { timeout: 150_000 });
+  await asks.getByRole('button', { name: 'Keep both' }).click();
+  await expect(tray(page)).toContainText('10,000 files uploaded', { timeout: 60_000 });
+  const read = (name: string) => readFileSync(inside(machine, `many/${name}`), 'utf8');
+  expect(readdirSync(inside(machine, 'many'))).toHaveLength(10_010);
+  expect([read('file 3000.txt'), read('file 3000 (1).txt')]).toEqual(['theirs', 'mine 3000']);
+  expect(read('file 9999.txt')).toBe('mine 9999');
+});
+
+test('a reload while files are still being found loses none of them', async ({ machine, page }) => {
+  test.setTimeout(120_000);
+  const folder = ownFolder(machine, 'many');
+  for (let i = 0; i < 3_000; i += 1) {
+    const path = join(folder, `part ${i % 30}`);
+    if (i < 30) mkdirSync(path);
+    writeFileSync(join(path, `file ${i}.txt`), `${i}`);
+  }
+  // The browser stops finding, once the first ones are on their way.
+  await page.addInitScript(() => {
+    const { getFile } = FileSystemFileHandle.prototype;
+    let found = 0;
+    FileSystemFileHandle.prototype.getFile = function () {
+      found += 1;
+      const stopped = found > 1_000 && sessionStorage.getItem('again') === null;
+      return stopped ? new Promise(() => undefined) : getFile.call(this);
+    };
+  });
+  await open(machine, page);
+  await drop(page, [folder]);
+  await expect.poll(() => existsSync(inside(machine, 'many'))).toBe(true);
+  page.on('dialog', (dialog) => void dialog.accept());
+  await page.evaluate(() => sessionStorage.setItem('again', 'yes'));
+  await page.reload();
+  await expect(tray(page)).toContainText('3,000 files uploaded', { timeout: 60_000 });
+  expect(treeOf(inside(machine, 'many'))).toEqual(treeOf(folder));
+});
+
 test('files are picked, and pasted', async ({ machine, page }) => {
   await page.addInitScript(() => {
     Object.assign(window, { showOpenFilePicker: undefined, showDirectoryPicker: undefined });
@@ -234,6 +333,56 @@ test('files are picked, and pasted', async ({ machine, page }) => {
   });
   await expect(page.getByRole('row', { name: 'pasted.txt' })).toBeVisible();
   expect(readFileSync(inside(machine, 'pasted.txt'), 'utf8')).toBe('pasted');
+});
+
+test('a folder is picked by the browser’s own window, with what is empty in it', async ({
+  machine,
+  page,
+}) => {
+  // Its window cannot be used by a program; what it hands out can be made.
+  await page.addInitScript(() => {
+    Object.assign(window, {
+      showDirectoryPicker: async () => {
+        const folder = await (
+          await navigator.storage.getDirectory()
+        ).getDirectoryHandle('picked', { create: true });
+        await folder.getDirectoryHandle('empty', { create: true });
+        const file = await (
+          await folder.getDirectoryHandle('deep', { create: true })
+        ).getFileHandle('a.txt', { create: true });
+        const writing = await file.createWritable();
+        await writing.write('picked');
+        await writing.close();
+        return folder;
+      },
+      showOpenFilePicker: () => Promise.reject(new DOMException('thought better of it', 'AbortError')),
+    });
+  });
+  await open(machine, page);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Upload files…' }).click();
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Upload a folder…' }).click();
+  await expect(tray(page)).toContainText('1 file uploaded');
+  expect(readFileSync(inside(machine, 'picked/deep/a.txt'), 'utf8')).toBe('picked');
+  expect(existsSync(inside(machine, 'picked/empty'))).toBe(true);
+});
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+
+  test('a photo is taken with its camera', async ({ machine, page }) => {
+    await open(machine, page);
+    await page.getByRole('button', { name: 'Add', exact: true }).tap();
+    const chooser = page.waitForEvent('filechooser');
+    await page.getByRole('menuitem', { name: 'Take a photo or film…' }).tap();
+    const camera = await chooser;
+    expect(await camera.element().getAttribute('capture')).toBe('environment');
+    expect(await camera.element().getAttribute('accept')).toBe('image/*,video/*');
+    await camera.setFiles(own(machine, 'IMG_1.jpg', bytes(2_000)));
+    await expect(page.getByRole('row', { name: 'IMG_1.jpg' })).toBeVisible();
+    expect(statSync(inside(machine, 'IMG_1.jpg')).size).toBe(2_000);
+  });
 });
 
 test('who may only look adds nothing', async ({ machine, page }) => {

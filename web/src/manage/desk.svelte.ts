@@ -17,7 +17,7 @@ import { managingWords } from '../text/managing.svelte';
 import { t, text } from '../text/text.svelte';
 import { sentenceOf } from '../ui/failure';
 import { byFolder, groupsOf, isIdle, isWithin, samePlace, stepsInto, type Group } from './plan';
-import { pushUndo, takeUndo } from './undo';
+import { pushUndo, takeUndo, type Part } from './undo';
 
 /** A window that is open. */
 export type Window =
@@ -324,23 +324,24 @@ export class Desk {
     const parts = deeds.flatMap(({ place, tokens }) => tokens.map((token) => ({ place, token })));
     const [first] = parts;
     if (!first) return toasts.show(what);
-    pushUndo({ parts, what });
-    const run = () => void this.#quietly(() => this.#undo(first.token));
+    pushUndo({ id: first.token, parts, what });
+    const run = () => this.undo(first.token);
     toasts.show(what, { action: { label: managingWords().manage.undo, run } });
   }
 
-  undo(): void {
-    void this.#quietly(() => this.#undo());
+  /** Takes back the last act, or the one of this id. */
+  undo(id?: string): void {
+    void this.#quietly(() => this.#undo(id));
   }
 
-  /** Takes back the last act, or the one with this token: its parts last first. */
-  async #undo(token?: string): Promise<void> {
-    const act = takeUndo(token);
+  /** Its parts, last first. */
+  async #undo(id?: string): Promise<void> {
+    const act = takeUndo(id);
     if (!act) return toasts.show(managingWords().manage.nothingToUndo);
     const problems: Problem[] = [];
     for (const part of act.parts.toReversed()) {
       const deed = newDeed(part.place);
-      this.#take(deed, await api.undoAct(part.place, part.token));
+      this.#take(deed, await takeBack(part));
       problems.push(...deed.problems);
       changes.tell(part.place, placesOf(deed));
     }
@@ -357,6 +358,9 @@ export class Desk {
     }
   }
 }
+
+const takeBack = (part: Part) =>
+  'token' in part ? api.undoAct(part.place, part.token) : api.deleteItems(part.place, part.trash);
 
 /** Whether a path, from the share's root or from the folder of what is copied, is this entry or in it. */
 const concerns = (path: string, entry: string) => isWithin(path, entry) || isWithin(path, lastName(entry));

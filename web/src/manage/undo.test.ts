@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { pushUndo, takeUndo } from './undo';
 
 const place = { device: 'd', share: 's' };
-const act = (token: string) => ({ parts: [{ place, token }], what: token });
+const act = (id: string) => ({ id, parts: [{ place, token: id }], what: id });
 beforeEach(() => sessionStorage.clear());
 
 it('gives back the last one, each once', () => {
@@ -13,7 +13,7 @@ it('gives back the last one, each once', () => {
   expect(takeUndo()).toBeUndefined();
 });
 
-it('gives back one by its token', () => {
+it('gives back one by its id', () => {
   pushUndo(act('a'));
   pushUndo(act('b'));
   expect(takeUndo('a')?.what).toBe('a');

@@ -1,13 +1,12 @@
 // What can be undone, last first: kept for the tab, so that a reload forgets nothing.
 import type { Place } from '../api/files';
 
-/** One request of an act: the machine undoes each by its own token. */
-export interface Part {
-  place: Place;
-  token: string;
-}
+/** One request that takes an act back: by the machine's token, or by putting what came into the trash. */
+export type Part = { place: Place } & ({ token: string } | { trash: string[] });
 
 export interface Undoable {
+  id: string;
+  /** In the order they were done. */
   parts: Part[];
   /** What it was, in words. */
   what: string;
@@ -28,13 +27,10 @@ const write = (list: Undoable[]) => sessionStorage.setItem(KEY, JSON.stringify(l
 
 export const pushUndo = (act: Undoable) => write([...read(), act]);
 
-/** The last act, or the one with this token; it is not there a second time. */
-export function takeUndo(token?: string): Undoable | undefined {
+/** The last act, or the one of this id; it is not there a second time. */
+export function takeUndo(id?: string): Undoable | undefined {
   const list = read();
-  const at =
-    token === undefined
-      ? list.length - 1
-      : list.findIndex(({ parts }) => parts.some((part) => part.token === token));
+  const at = id === undefined ? list.length - 1 : list.findIndex((act) => act.id === id);
   const [found] = at < 0 ? [] : list.splice(at, 1);
   if (found) write(list);
   return found;

@@ -39,7 +39,7 @@ class Manage {
     this.#ask((desk) => desk.did(place, path, token, what));
   put = (chosen: Chosen[], folder: FolderPlace, way: Way) =>
     this.#ask((desk) => desk.put(chosen, folder, way));
-  undo = () => this.#ask((desk) => desk.undo());
+  undo = (id?: string) => this.#ask((desk) => desk.undo(id));
 
   /** Brings things back out of the trash; tells how many came. */
   restore = async (place: Place, some: Trashed[]) => (await this.#load()).restore(place, some);

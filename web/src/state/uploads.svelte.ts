@@ -2,7 +2,7 @@
 // loaded when something is dropped, pasted or picked for the first time, or was under way before a reload.
 import type { FolderPlace } from '../routes';
 import type { Dropped } from '../upload/capture';
-import type { Gathered } from '../upload/gather';
+import type { Source } from '../upload/gather';
 import type { Queue } from '../upload/queue.svelte';
 
 /** Set while something may have been under way: see upload/keep.ts, which is not loaded to know it. */
@@ -21,15 +21,15 @@ class Uploads {
 
   /** What was dropped on a folder, or pasted into it. */
   async drop(folder: FolderPlace, target: string, dropped: Dropped): Promise<void> {
-    const { gatherDropped } = await import('../upload/gather');
-    await this.#add(folder, target, await gatherDropped(dropped));
+    const { fromDrop } = await import('../upload/gather');
+    await this.#add(folder, target, fromDrop(dropped));
   }
 
   /** Asks the visitor for files, a folder or a photo, and takes them in. */
   async pick(folder: FolderPlace, target: string, what: 'files' | 'folder' | 'camera'): Promise<void> {
     const { pick } = await import('../upload/pick');
-    const gathered = await pick(what);
-    if (gathered) await this.#add(folder, target, gathered);
+    const source = await pick(what);
+    if (source) await this.#add(folder, target, source);
   }
 
   /** Once after signing in: takes up what a reload interrupted, and goes on where nobody was signed in any more. */
@@ -40,8 +40,8 @@ class Uploads {
     void this.load().then((queue) => queue.restore());
   }
 
-  async #add(folder: FolderPlace, target: string, gathered: Gathered): Promise<void> {
-    await (await this.load()).add(folder, target, gathered);
+  async #add(folder: FolderPlace, target: string, source: Source): Promise<void> {
+    await (await this.load()).add(folder, target, source);
   }
 }
 

@@ -14,6 +14,9 @@ export const en = {
     uploading: (count: number, shown: string) => `Uploading ${shown} ${plural(count, 'file', 'files')}`,
     filesShort: (count: number, shown: string) => `${shown} ${plural(count, 'file', 'files')}`,
     uploaded: (count: number, shown: string) => `${shown} ${plural(count, 'file', 'files')} uploaded`,
+    uploadedTo: (count: number, shown: string, folder: string) =>
+      `${shown} ${plural(count, 'file', 'files')} uploaded to ${folder}`,
+    cutIn: (folder: string) => `Not all files for ${folder} had been found`,
     needsAnswer: (count: number, shown: string) =>
       `${shown} ${plural(count, 'name is taken', 'names are taken')}`,
     interrupted: (count: number, shown: string) =>

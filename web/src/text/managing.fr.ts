@@ -14,6 +14,9 @@ export const fr: ManagingWords = {
     uploading: (count, shown) => `Envoi de ${shown} ${plural(count, 'fichier', 'fichiers')}`,
     filesShort: (count, shown) => `${shown} ${plural(count, 'fichier', 'fichiers')}`,
     uploaded: (count, shown) => `${shown} ${plural(count, 'fichier envoyé', 'fichiers envoyés')}`,
+    uploadedTo: (count: number, shown: string, folder: string) =>
+      `${shown} ${plural(count, 'fichier envoyé', 'fichiers envoyés')} dans ${folder}`,
+    cutIn: (folder: string) => `Tous les fichiers pour ${folder} n’avaient pas encore été trouvés`,
     needsAnswer: (count, shown) => `${shown} ${plural(count, 'nom est déjà pris', 'noms sont déjà pris')}`,
     interrupted: (count, shown) =>
       `${shown} ${plural(count, 'envoi a été interrompu', 'envois ont été interrompus')}`,

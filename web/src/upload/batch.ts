@@ -1,5 +1,5 @@
-// What goes into one folder at one time: its items, where each of them stands, and how much of it there is. Counts are
-// kept as states change, since a batch may have a hundred thousand items. Knows no request.
+// What goes into one folder at one time: its items, where each of them stands, and how much of it there is. It grows while
+// its files are being found. Counts are kept as states change, since there may be a hundred thousand. Knows no request.
 import type { ApiFailure } from '../api/client';
 import type { Place } from '../api/files';
 import type { Clash } from '../api/types';
@@ -67,8 +67,8 @@ export interface BatchStart {
   folder: string;
   /** What that folder is called. */
   target: string;
-  folders: string[];
-  items: Item[];
+  /** Folders at the top of it that were not there when it began. */
+  made: string[];
 }
 
 export class Batch {
@@ -76,28 +76,45 @@ export class Batch {
   readonly place: Place;
   readonly folder: string;
   readonly target: string;
-  readonly items: Item[];
-  /** Folders still to be made, before what goes into them. */
-  folders: string[];
+  readonly made: readonly string[];
+  readonly items: Item[] = [];
+  /** Folders with nothing in them, still to be made. */
+  folders: string[] = [];
+  /** True while more may be found. */
+  growing = true;
+  /** True if a reload came before all of it was found. */
+  cut = false;
   /** What was chosen for all of it. */
   clash: Clash = 'ask';
   /** By these the browser finds the files again after a reload. */
   handles: FileSystemHandle[] = [];
+  /** By these the machine undoes what has come, except for what is in the folders that it made. */
+  tokens: string[] = [];
   /** Bytes that count, and of them those that have come. */
   bytes = 0;
   sent = 0;
+  /** Where something has come, by the names at the top. */
+  #came = new Set<string>();
+  #taken = new Set<string>();
   #counts = new Map<State, number>();
   #small = new Line();
   #large = new Line();
 
-  constructor({ id, place, folder, target, folders, items }: BatchStart) {
+  constructor({ id, place, folder, target, made }: BatchStart) {
     this.id = id;
     this.place = place;
     this.folder = folder;
     this.target = target;
-    this.folders = folders;
-    this.items = items;
-    for (const item of items) this.#enter(item);
+    this.made = made;
+  }
+
+  /** More of it was found. */
+  grow(items: readonly Item[], folders: readonly string[] = []): void {
+    for (const item of items) {
+      this.items.push(item);
+      this.#enter(item);
+    }
+    this.folders.push(...folders);
   }
 
   count(state: State): number {
@@ -106,12 +123,31 @@ export class Batch {
 
   /** True while something can still go on by itself. */
   get open(): boolean {
-    return this.folders.length > 0 || this.count('waiting') + this.count('going') > 0;
+    return this.growing || this.folders.length > 0 || this.count('waiting') + this.count('going') > 0;
   }
 
   /** True when nothing is left of it, good or bad. */
   get over(): boolean {
-    return !this.open && this.count('asking') + this.count('failed') + this.count('missing') === 0;
+    return (
+      !this.open && !this.cut && this.count('asking') + this.count('failed') + this.count('missing') === 0
+    );
+  }
+
+  /** True if it goes into a folder that this batch made. */
+  isInside(path: string): boolean {
+    return this.made.includes(topOf(path));
+  }
+
+  /** Something has come to this place. */
+  came(path: string): void {
+    this.#came.add(topOf(path));
+  }
+
+  /** How what has come since the last time is taken away again: by the machine's tokens, and folders as a whole. */
+  takeUndo(): { tokens: string[]; folders: string[] } {
+    const folders = this.made.filter((name) => this.#came.has(name) && !this.#taken.has(name));
+    for (const name of folders) this.#taken.add(name);
+    return { tokens: this.tokens.splice(0), folders: folders.map((path) => this.pathOf({ path })) };
   }
 
   /** Items in this state, the first ones. */
@@ -125,8 +161,8 @@ export class Batch {
   }
 
   /** Where an item goes, in the text form of the API. */
-  pathOf(item: Item): string {
-    return item.to ?? joinPath(this.folder, escapePath(item.path));
+  pathOf({ path, to }: Pick<Item, 'path'> & Partial<Item>): string {
+    return to ?? joinPath(this.folder, escapePath(path));
   }
 
   clashOf(item: Item): Clash {
@@ -164,6 +200,10 @@ export class Batch {
     return taken;
   }
 
+  takeFolders(): string[] {
+    return this.folders.splice(0);
+  }
+
   #leave(item: Item): void {
     this.#counts.set(item.state, this.count(item.state) - 1);
     if (OUT.has(item.state)) return;
@@ -173,7 +213,10 @@ export class Batch {
 
   #enter(item: Item): void {
     this.#counts.set(item.state, this.count(item.state) + 1);
-    if (item.state === 'done') item.sent = item.size;
+    if (item.state === 'done') {
+      item.sent = item.size;
+      this.came(item.path);
+    }
     if (!OUT.has(item.state)) {
       this.bytes += item.size;
       this.sent += item.sent;
@@ -181,6 +224,8 @@ export class Batch {
     if (item.state === 'waiting') (item.isSmall ? this.#small : this.#large).add(item);
   }
 }
+
+const topOf = (path: string) => path.split('/', 1)[0] ?? '';
 
 /** Items in the order they came; those that do not wait any more are passed over. */
 class Line {

@@ -93,7 +93,12 @@ class Machine {
     const outcome = this.#place(upload.path, upload.length, upload.clash);
     if (outcome === 'EXISTS') return said(409, headers, 'EXISTS');
     this.uploads.delete(id);
-    return said(status, { ...headers, 'Lanthorn-Outcome': outcome, 'Lanthorn-Path': upload.path });
+    const told = {
+      'Lanthorn-Outcome': outcome,
+      'Lanthorn-Path': upload.path,
+      'Lanthorn-Undo': `token of ${id}`,
+    };
+    return said(status, { ...headers, ...told });
   }
 
   #place(path: string, size: number, clash: Clash): string {
@@ -114,17 +119,24 @@ class Machine {
       const text = (from: number, length: number) =>
         new TextDecoder().decode(bytes.subarray(at + from, at + from + length)).replace(/\0.*$/s, '');
       const size = parseInt(text(124, 12), 8);
-      const from = [query.get('path'), text(0, 100)].filter(Boolean).join('/');
+      // As the machine says it: from the folder it unpacks into.
+      const inner = text(0, 100).replace(/\/$/, '');
+      const from = `${query.get('path')}/${inner}`;
       const error = { code: 'EXISTS', message: 'taken', hint: '', request_id: '' };
       if (text(156, 1) === '0') {
         const outcome = this.#place(from, size, query.get('clash') as Clash);
         if (outcome === 'EXISTS')
-          lines.push(JSON.stringify({ event: 'item', from, outcome: 'failed', error }));
-        else if (outcome !== 'done') lines.push(JSON.stringify({ event: 'item', from, outcome }));
-      } else this.files.set(from, { size: 0, by: 'folder' });
+          lines.push(JSON.stringify({ event: 'item', from: inner, outcome: 'failed', error }));
+        else if (outcome !== 'done') lines.push(JSON.stringify({ event: 'item', from: inner, outcome }));
+      } else if (this.files.has(from)) {
+        const notFolder = { ...error, code: 'NOT_FOLDER' };
+        lines.push(JSON.stringify({ event: 'item', from: inner, outcome: 'failed', error: notFolder }));
+      } else this.files.set(`${from}/`, { size: 0, by: 'folder' });
       at += 512 + Math.ceil(size / 512) * 512;
     }
-    lines.push(JSON.stringify({ event: 'done', files: 0, folders: 0, bytes: 0 }));
+    this.#made += 1;
+    const undo = `token ${this.#made}`;
+    lines.push(JSON.stringify({ event: 'done', files: 0, folders: 0, bytes: 0, undo }));
     return { ...said(200), text: lines.join('\n') };
   }
 }
@@ -137,8 +149,11 @@ function said(status: number, headers: Record<string, string> = {}, code?: Error
 const sized = (path: string, size: number) =>
   new Item(path, size, WHEN, new File([new Uint8Array(size)], path, { lastModified: WHEN }));
 
-function batchOf(items: Item[], folders: string[] = []): Batch {
-  return new Batch({ id: 'b', place: PLACE, folder: 'in', target: 'in', folders, items });
+function batchOf(items: Item[], folders: string[] = [], made: string[] = []): Batch {
+  const batch = new Batch({ id: 'b', place: PLACE, folder: 'in', target: 'in', made });
+  batch.grow(items, folders);
+  batch.growing = false;
+  return batch;
 }
 
 let machine: Machine;
@@ -155,6 +170,7 @@ beforeEach(() => {
     settled: () => undefined,
     leaving: () => undefined,
     begun: () => undefined,
+    undoable: () => undefined,
     changed: () => undefined,
     signedOut: signedOut as World['signedOut'],
   };
@@ -172,15 +188,14 @@ const methods = () =>
   machine.asked.map(({ method, url }) => `${method} ${url.split('/').at(-1)?.split('?')[0]}`);
 
 describe('what goes', () => {
-  it('folders first, small files together, large ones alone', async () => {
+  it('empty folders and small files together, large ones alone', async () => {
     const items = [sized('a/big', 3 * SMALL), ...Array.from({ length: 50 }, (_, i) => sized(`a/${i}`, i))];
-    engine.add(batchOf(items, ['a', 'empty']));
+    engine.add(batchOf(items, ['empty']));
     await quiet();
     expect(machine.files.get('in/empty/')).toBeDefined();
     expect(machine.files.get('in/a/49')).toEqual({ size: 49, by: 'us' });
     expect(machine.files.get('in/a/big')).toEqual({ size: 3 * SMALL, by: 'us' });
-    expect(methods()[0]).toBe('POST unpack');
-    expect(methods().sort()).toEqual(['POST unpack', 'POST unpack', 'POST uploads']);
+    expect(methods().sort()).toEqual(['POST unpack', 'POST uploads']);
     expect(engine.batches[0]?.over).toBe(true);
   });
 
@@ -196,6 +211,48 @@ describe('what goes', () => {
     await quiet();
     expect(machine.files.size).toBe(10_000);
     expect(machine.asked).toHaveLength(5);
+  });
+
+  it('what is found, while more is being found', async () => {
+    const batch = batchOf([sized('a', 1)]);
+    batch.growing = true;
+    engine.add(batch);
+    await quiet();
+    expect([...machine.files.keys()]).toEqual(['in/a']);
+    expect(batch.over).toBe(false);
+    batch.grow([sized('b', 2)]);
+    engine.pump();
+    await quiet();
+    batch.growing = false;
+    expect(machine.files.size).toBe(2);
+    expect(batch.over).toBe(true);
+  });
+
+  it('a folder whose name a file has is said to have failed, and the rest goes on', async () => {
+    machine.files.set('in/taken', { size: 1, by: 'them' });
+    const batch = batchOf([sized('a', 1)], ['taken', 'free']);
+    engine.add(batch);
+    await quiet();
+    expect(machine.files.get('in/free/')).toBeDefined();
+    expect(batch.some('failed', 9).map(({ path, failure }) => [path, failure?.code])).toEqual([
+      ['taken', 'NOT_FOLDER'],
+    ]);
+    expect(batch.count('done')).toBe(1);
+  });
+
+  it('folders once more where the line broke', async () => {
+    machine.disturb = () => {
+      machine.disturb = () => undefined;
+      throw ApiFailure.unreachable();
+    };
+    const batch = batchOf([], ['empty']);
+    engine.add(batch);
+    await quiet();
+    expect(batch.over).toBe(false);
+    vi.runOnlyPendingTimers();
+    await quiet();
+    expect(machine.files.get('in/empty/')).toBeDefined();
+    expect(batch.over).toBe(true);
   });
 
   it('a file that takes several pieces', async () => {
@@ -270,6 +327,31 @@ describe('a taken name', () => {
     await quiet();
     expect(batch.count('failed')).toBe(1);
     expect(machine.asked).toHaveLength(1);
+  });
+});
+
+describe('what is taken back', () => {
+  it('by the tokens of the machine, each once', async () => {
+    const batch = batchOf([sized('a', 1), sized('film', 2 * SMALL)]);
+    engine.add(batch);
+    await quiet();
+    expect(batch.takeUndo().tokens.sort()).toEqual(['token 2', 'token of u1']);
+    expect(batch.takeUndo()).toEqual({ tokens: [], folders: [] });
+  });
+
+  it('a folder that was made for it as a whole', async () => {
+    const batch = batchOf([sized('new/a', 1), sized('new/film', 2 * SMALL)], [], ['new', 'never']);
+    engine.add(batch);
+    await quiet();
+    expect(batch.takeUndo()).toEqual({ tokens: [], folders: ['in/new'] });
+  });
+
+  it('files beside such a folder by their token', async () => {
+    const batch = batchOf([sized('new/a', 1), sized('b', 1)], [], ['new']);
+    engine.add(batch);
+    await quiet();
+    const { tokens, folders } = batch.takeUndo();
+    expect([tokens.length, folders]).toEqual([1, ['in/new']]);
   });
 });
 

@@ -3,9 +3,9 @@
 import { ApiFailure, isAbort, UNREACHABLE } from '../api/client';
 import { unpackUrl, uploadsUrl, uploadUrl } from '../api/acts';
 import type { Place } from '../api/files';
-import type { Clash, Entry } from '../api/types';
+import type { ActItem, Clash, Entry } from '../api/types';
 import { escapePath } from '../lib/names';
-import type { Batch, Item } from './batch';
+import { Item, type Batch } from './batch';
 import { FIRST, nextChunk, smallerChunk } from './chunk';
 import { tarOf, type TarItem } from './tar';
 import * as tus from './tus';
@@ -14,8 +14,8 @@ import type { Send, Sent } from './xhr';
 
 /** Files, or packs of small ones, that go at once. */
 export const LANES = 4;
-/** Of them packs: two keep the line full, more would only wait for the same disk. */
-const PACK_LANES = 2;
+/** Of them packs: while one is put into its place the next ones are on their way. */
+const PACK_LANES = 3;
 const PACK_FILES = 2_000;
 const PACK_BYTES = 32 * 1024 * 1024;
 /** Questions at once about files that may have come. */
@@ -38,6 +38,8 @@ export interface World {
   leaving: (batch: Batch, items: readonly Item[]) => void;
   /** An upload has begun at the machine. */
   begun: (batch: Batch, item: Item) => void;
+  /** Something can be undone by this. */
+  undoable: (batch: Batch, token: string) => void;
   /** Something is not as it was: to be shown. */
   changed: () => void;
   signedOut: (failure: ApiFailure) => void;
@@ -45,8 +47,10 @@ export interface World {
 
 interface Task {
   batch: Batch;
-  kind: 'folders' | 'pack' | 'file';
+  kind: 'pack' | 'file';
   items: Item[];
+  /** Empty folders that a pack makes as well. */
+  folders: string[];
   /** Bytes of a pack on their way. */
   flying: number;
   stop: AbortController;
@@ -160,12 +164,10 @@ export class Engine {
 
   #next(): Task | undefined {
     for (const batch of this.batches) {
-      const making = [...this.#tasks].some((task) => task.batch === batch && task.kind === 'folders');
-      if (making) continue;
-      if (batch.folders.length > 0) return newTask(batch, 'folders', []);
       const packs = [...this.#tasks].filter(({ kind }) => kind === 'pack').length;
       const small = packs < PACK_LANES ? batch.takeSmall(PACK_FILES, PACK_BYTES) : [];
-      if (small.length > 0) return newTask(batch, 'pack', small);
+      const folders = packs < PACK_LANES ? batch.takeFolders() : [];
+      if (small.length + folders.length > 0) return newTask(batch, 'pack', small, folders);
       const large = batch.takeLarge();
       if (large) return newTask(batch, 'file', [large]);
     }
@@ -176,8 +178,7 @@ export class Engine {
     const { batch, items } = task;
     for (const item of items) batch.move(item, 'going');
     try {
-      if (task.kind === 'folders') await this.#makeFolders(task);
-      else if (task.kind === 'pack') await this.#pack(task);
+      if (task.kind === 'pack') await this.#pack(task);
       else await this.#file(task);
     } catch (error) {
       await this.#broke(task, error);
@@ -185,40 +186,29 @@ export class Engine {
       task.flying = 0;
       // Whatever was not settled has its turn again.
       for (const item of items) if (item.state === 'going') batch.move(item, 'waiting');
+      batch.folders.push(...task.folders);
     }
-  }
-
-  /** Folders come first: the ones that stay empty, and the ones that files go into. */
-  async #makeFolders(task: Task): Promise<void> {
-    const { batch } = task;
-    const unpacked = await this.#unpack(
-      task,
-      batch.folders.map((path) => ({ path })),
-      'skip',
-    );
-    if (!unpacked.whole) throw brokenOff(unpacked.error);
-    batch.folders = [];
-    this.#moved();
-    this.#world.settled(batch, []);
   }
 
   async #pack(task: Task): Promise<void> {
     const { batch } = task;
     await this.#settleUnsure(task);
     const items = task.items.filter(({ state }) => state === 'going');
-    const [first] = items;
-    if (!first) return;
+    if (items.length + task.folders.length === 0) return;
     const contents = items.map(({ path, file, modified }) => ({ path, file, modified }));
+    const folders = task.folders.map((path) => ({ path }));
     // From here on nobody can tell from outside whether they have come.
     for (const item of items) {
       item.unsure = true;
       item.tried = batch.clashOf(item);
     }
     this.#world.leaving(batch, items);
-    const { items: named, whole, error } = await this.#unpack(task, contents, batch.clashOf(first));
+    const clash = items[0] ? batch.clashOf(items[0]) : 'skip';
+    const { items: named, whole, undo, error } = await this.#unpack(task, [...folders, ...contents], clash);
+    const saidOf = (path: string) => named.get(batch.pathOf({ path })) ?? named.get(escapePath(path));
     const settled: Item[] = [];
     for (const item of items) {
-      const said = named.get(batch.pathOf(item)) ?? named.get(escapePath(item.path));
+      const said = saidOf(item.path);
       if (!said && !whole) continue;
       item.unsure = false;
       settled.push(item);
@@ -226,9 +216,27 @@ export class Engine {
       else batch.move(item, said?.outcome === 'skipped' ? 'skipped' : 'done');
     }
     task.flying = 0;
+    if (undo) this.#undoable(batch, items, undo);
+    if (whole) this.#made(task, saidOf);
     this.#world.settled(batch, settled);
     if (!whole) throw brokenOff(error);
     this.#moved();
+  }
+
+  /** What takes the place of an empty folder stands in its way like in a file's. */
+  #made(task: Task, saidOf: (path: string) => ActItem | undefined): void {
+    for (const path of task.folders.splice(0)) {
+      const error = saidOf(path)?.error;
+      if (error) task.batch.grow([failedItem(path, failureOf(error))]);
+      else task.batch.came(path);
+    }
+  }
+
+  /** Notes how it is undone, unless it goes with a folder that was made for it. */
+  #undoable(batch: Batch, items: readonly Item[], token: string): void {
+    if (items.length > 0 && items.every(({ path }) => batch.isInside(path))) return;
+    batch.tokens.push(token);
+    this.#world.undoable(batch, token);
   }
 
   async #unpack(task: Task, contents: TarItem[], clash: Clash): Promise<ReturnType<typeof readUnpacked>> {
@@ -277,6 +285,7 @@ export class Engine {
       idle = item.sent > before ? 0 : idle + 1;
       if (step.do === 'done') {
         item.upload = null;
+        if (step.undo) this.#undoable(batch, [item], step.undo);
         batch.move(item, step.outcome === 'skipped' ? 'skipped' : 'done');
         this.#world.settled(batch, [item]);
         return this.#moved();
@@ -418,11 +427,11 @@ export class Engine {
 
   #fail(task: Task, failure: ApiFailure): void {
     const { batch } = task;
-    // Where no folder can be made, nothing can go into it.
-    const items = task.kind === 'folders' ? batch.some('waiting', Infinity) : task.items;
-    if (task.kind === 'folders') batch.folders = [];
-    for (const item of items)
-      if (item.state === 'going' || item.state === 'waiting') this.#refuse(batch, item, failure);
+    for (const item of task.items) if (item.state === 'going') this.#refuse(batch, item, failure);
+    const failed = task.folders.splice(0).map((path) => failedItem(path, failure));
+    if (failed.length === 0) return;
+    batch.grow(failed);
+    this.#world.settled(batch, []);
   }
 
   #wait(hold: Hold, seconds: number | undefined): void {
@@ -462,13 +471,22 @@ export class Engine {
   }
 }
 
-const newTask = (batch: Batch, kind: Task['kind'], items: Item[]): Task => ({
+const newTask = (batch: Batch, kind: Task['kind'], items: Item[], folders: string[] = []): Task => ({
   batch,
   kind,
   items,
+  folders,
   flying: 0,
   stop: new AbortController(),
 });
+
+/** Stands for something that never had a turn. */
+export function failedItem(path: string, failure: ApiFailure): Item {
+  const item = new Item(path, 0, 0);
+  item.state = 'failed';
+  item.failure = failure;
+  return item;
+}
 
 function fileOf(item: Item): File {
   if (!item.file) throw ApiFailure.local('FILE_GONE');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { foldersOf, gatherDropped, gatherHandles, gatherPicked } from './gather';
+import { fromDrop, fromHandles, fromPicked, nothing, type Found, type Source } from './gather';
 
 type Tree = { [name: string]: Tree | string };
 
@@ -43,9 +43,22 @@ const dropped = (entry: FileSystemEntry, handle: FileSystemHandle | null = null)
 const TREE: Tree = { inner: { a: 'one', b: 'two', c: '', deep: { d: 'x' } }, empty: {}, top: 'y' };
 const paths = (files: { path: string }[]) => files.map(({ path }) => path).sort();
 
+/** All that it tells of. */
+async function all(source: Source): Promise<Found> {
+  const found = nothing();
+  await source.walk(({ files, folders, unreadable }) => {
+    found.files.push(...files);
+    found.folders.push(...folders);
+    found.unreadable.push(...unreadable);
+  });
+  return found;
+}
+
 describe('what was dropped', () => {
   it('is walked to its last folder, empty ones and empty files too', async () => {
-    const found = await gatherDropped([dropped(entryOf('trip', TREE)), dropped(entryOf('note', 'n'))]);
+    const source = fromDrop([dropped(entryOf('trip', TREE)), dropped(entryOf('note', 'n'))]);
+    expect(source.folders).toEqual(['trip']);
+    const found = await all(source);
     expect(paths(found.files)).toEqual([
       'note',
       'trip/inner/a',
@@ -54,41 +67,66 @@ describe('what was dropped', () => {
       'trip/inner/deep/d',
       'trip/top',
     ]);
-    expect(found.folders.sort()).toEqual(['trip', 'trip/empty', 'trip/inner', 'trip/inner/deep']);
-    expect(found.handles).toEqual([]);
+    expect(found.folders).toEqual(['trip/empty']);
+  });
+
+  it('is told of before all of it is found', async () => {
+    const told: string[][] = [];
+    let more: ((some: FileSystemEntry[]) => void) | undefined;
+    const readers = [(done: (some: FileSystemEntry[]) => void) => done([entryOf('a', 'x')])];
+    readers.push((done) => (more = done));
+    const createReader = () => ({ readEntries: (done: never) => readers.shift()?.(done) });
+    const folder = { name: 'f', isFile: false, isDirectory: true, createReader };
+    const walked = fromDrop([dropped(folder as unknown as FileSystemEntry)]).walk(({ files }) =>
+      told.push(paths(files)),
+    );
+    await expect.poll(() => told).toEqual([['f/a']]);
+    readers.push((done) => done([]));
+    more?.([entryOf('b', 'x')]);
+    await walked;
+    expect(told).toEqual([['f/a'], ['f/b']]);
   });
 
   it('goes on past what cannot be read', async () => {
     const tree = { good: 'x' } as Tree;
     const folder = entryOf('f', { ...tree, bad: new Error('locked') as unknown as string });
-    const found = await gatherDropped([dropped(folder)]);
+    const found = await all(fromDrop([dropped(folder)]));
     expect(paths(found.files)).toEqual(['f/good']);
     expect(found.unreadable).toEqual([{ path: 'f/bad', reason: 'locked' }]);
+  });
+
+  it('is read by handles where there are some, and whole where they hide something', async () => {
+    const folder = entryOf('trip', { a: 'by entry', 'hidden.lnk': 'by entry', deep: { b: 'by entry' } });
+    const handle = handleOf('trip', { a: 'by handle', deep: { b: 'by handle' } });
+    const found = await all(fromDrop([dropped(folder, handle)]));
+    const texts = await Promise.all(found.files.map(async ({ path, file }) => [path, await file.text()]));
+    expect(Object.fromEntries(texts)).toEqual({
+      'trip/a': 'by handle',
+      'trip/hidden.lnk': 'by entry',
+      'trip/deep/b': 'by handle',
+    });
   });
 
   it('keeps handles only if there is one for all of it', async () => {
     const handle = handleOf('a', 'x');
     const one = dropped(entryOf('a', 'x'), handle);
-    expect((await gatherDropped([one])).handles).toEqual([handle]);
-    expect((await gatherDropped([one, dropped(entryOf('b', 'x'))])).handles).toEqual([]);
+    expect(await fromDrop([one]).handles).toEqual([handle]);
+    expect(await fromDrop([one, dropped(entryOf('b', 'x'))]).handles).toEqual([]);
   });
 });
 
 it('handles are walked as well', async () => {
-  const found = await gatherHandles([handleOf('trip', TREE)]);
+  const source = fromHandles([handleOf('trip', TREE)]);
+  expect(source.folders).toEqual(['trip']);
+  const found = await all(source);
   expect(paths(found.files)).toContain('trip/inner/deep/d');
-  expect(found.folders).toContain('trip/empty');
+  expect(found.folders).toEqual(['trip/empty']);
 });
 
-it('a picker for folders tells where its files are', () => {
+it('a picker for folders tells where its files are', async () => {
   const file = new File(['x'], 'd');
   Object.defineProperty(file, 'webkitRelativePath', { value: 'trip/deep/d' });
-  const found = gatherPicked([file, new File(['y'], 'alone')]);
-  expect(paths(found.files)).toEqual(['alone', 'trip/deep/d']);
-  expect(found.folders).toEqual(['trip', 'trip/deep']);
-});
-
-it('folders of a path', () => {
-  expect(foldersOf('a/b/c')).toEqual(['a', 'a/b']);
-  expect(foldersOf('c')).toEqual([]);
+  const source = fromPicked([file, new File(['y'], 'alone')]);
+  expect(source.folders).toEqual(['trip']);
+  expect(paths((await all(source)).files)).toEqual(['alone', 'trip/deep/d']);
 });

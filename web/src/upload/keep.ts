@@ -1,5 +1,5 @@
 // What is under way, kept in the browser, so that it is known after a reload. One record for a batch as it began, and
-// short marks for what became of its items since. Where the browser keeps nothing, uploads run without it.
+// marks for what was found of it and what became of its items since. Where the browser keeps nothing, uploads run without.
 import type { Place } from '../api/files';
 import type { Clash } from '../api/types';
 import { Batch, Item } from './batch';
@@ -15,21 +15,24 @@ interface BatchRecord {
   place: Place;
   folder: string;
   target: string;
-  clash: Clash;
-  folders: string[];
-  items: [path: string, size: number, modified: number][];
+  made: string[];
   handles: FileSystemHandle[];
 }
 
+type ItemRecord = [path: string, size: number, modified: number, to?: string];
+
 interface Mark {
   batch: string;
-  /** Items by their place in the record. */
+  /** What was found; the batch has it in this order. */
+  found?: { items: ItemRecord[]; folders: string[] };
+  /** True once all of it was. */
+  whole?: boolean;
+  /** Items by their place in the batch. */
   settled?: number[];
   left?: number[];
   begun?: [item: number, upload: string];
   clash?: Clash;
-  /** True once its folders are made. */
-  folders?: boolean;
+  undo?: string;
 }
 
 const asked = <T>(request: IDBRequest<T>): Promise<T> =>
@@ -49,16 +52,18 @@ function database(): Promise<IDBDatabase> {
   return (opened ??= asked(request));
 }
 
-const places = new WeakMap<Batch, Map<Item, number>>();
+/** The places that items have in what is kept of their batch. */
+const places = new WeakMap<Item, number>();
+const counts = new WeakMap<Batch, number>();
 
-function placesIn(batch: Batch): Map<Item, number> {
-  const known = places.get(batch) ?? new Map(batch.items.map((item, at) => [item, at]));
-  places.set(batch, known);
-  return known;
+function number(batch: Batch, items: readonly Item[]): void {
+  let count = counts.get(batch) ?? 0;
+  for (const item of items) places.set(item, count++);
+  counts.set(batch, count);
 }
 
-const numbers = (batch: Batch, items: readonly Item[]) =>
-  items.map((item) => placesIn(batch).get(item)).filter((at) => at !== undefined);
+const numbers = (items: readonly Item[]) =>
+  items.map((item) => places.get(item)).filter((at) => at !== undefined);
 
 /** Without a place to keep it the upload itself goes on. */
 async function quietly(work: () => Promise<unknown>): Promise<void> {
@@ -67,17 +72,8 @@ async function quietly(work: () => Promise<unknown>): Promise<void> {
 
 export const keepBatch = (batch: Batch) =>
   quietly(async () => {
-    const { id, place, folder, target, clash, folders, items, handles } = batch;
-    const record: BatchRecord = {
-      id,
-      place,
-      folder,
-      target,
-      clash,
-      folders: [...folders],
-      items: items.map(({ path, size, modified }) => [path, size, modified]),
-      handles: [...handles],
-    };
+    const { id, place, folder, target, made, handles } = batch;
+    const record: BatchRecord = { id, place, folder, target, made: [...made], handles: [...handles] };
     const store = (await database()).transaction(BATCHES, 'readwrite').objectStore(BATCHES);
     await asked(store.put(record));
     localStorage.setItem(FLAG, '1');
@@ -89,18 +85,27 @@ async function mark(change: Mark): Promise<void> {
   );
 }
 
+/** Written before any of it leaves, so that whatever leaves is known afterwards. */
+export const markFound = (batch: Batch, items: readonly Item[], folders: readonly string[]) => {
+  number(batch, items);
+  const records = items.map(({ path, size, modified, to }): ItemRecord => [path, size, modified, to]);
+  return mark({ batch: batch.id, found: { items: records, folders: [...folders] } });
+};
+
+export const markWhole = (batch: Batch) => mark({ batch: batch.id, whole: true });
+
+export const markUndo = (batch: Batch, undo: string) => mark({ batch: batch.id, undo });
+
 export const markSettled = (batch: Batch, items: readonly Item[]) =>
-  mark({ batch: batch.id, settled: numbers(batch, items.filter(isSettled)) });
+  mark({ batch: batch.id, settled: numbers(items.filter(isSettled)) });
 
 export const markLeft = (batch: Batch, items: readonly Item[]) =>
-  mark({ batch: batch.id, left: numbers(batch, items) });
-
-export const markFolders = (batch: Batch) => mark({ batch: batch.id, folders: true });
+  mark({ batch: batch.id, left: numbers(items) });
 
 export const markClash = (batch: Batch) => mark({ batch: batch.id, clash: batch.clash });
 
 export function markBegun(batch: Batch, item: Item): Promise<void> {
-  const [at] = numbers(batch, [item]);
+  const [at] = numbers([item]);
   return at === undefined || !item.upload
     ? Promise.resolve()
     : mark({ batch: batch.id, begun: [at, item.upload] });
@@ -136,11 +141,13 @@ export async function keptBatches(): Promise<Batch[]> {
 
 /** A batch as it was, from its record and what was marked since, oldest first. */
 export function revive(record: BatchRecord, marks: readonly Mark[]): Batch {
-  const items = record.items.map(([path, size, modified]) => {
-    const item = new Item(path, size, modified);
-    item.state = 'missing';
-    return item;
-  });
+  const batch = new Batch(record);
+  batch.handles = record.handles;
+  batch.growing = false;
+  batch.cut = !marks.some(({ whole }) => whole);
+  batch.clash = marks.findLast(({ clash }) => clash)?.clash ?? batch.clash;
+  batch.tokens = marks.flatMap(({ undo }) => undo ?? []);
+  const items = marks.flatMap(({ found }) => found?.items.map(missing) ?? []);
   const at = (numbers: number[]) => numbers.map((n) => items[n]).filter((item) => item !== undefined);
   for (const { settled = [], left = [], begun } of marks) {
     for (const item of at(left)) item.unsure = true;
@@ -148,11 +155,18 @@ export function revive(record: BatchRecord, marks: readonly Mark[]): Batch {
     const item = begun && items[begun[0]];
     if (item) item.upload = begun[1];
   }
-  const made = marks.some((mark) => mark.folders);
-  const batch = new Batch({ ...record, folders: made ? [] : record.folders, items });
-  batch.clash = marks.findLast(({ clash }) => clash)?.clash ?? record.clash;
-  batch.handles = record.handles;
+  // Folders that were made already are made once more, which changes nothing.
+  const folders = marks.flatMap(({ found }) => found?.folders ?? []);
+  batch.grow(items, folders);
+  number(batch, items);
   return batch;
+}
+
+function missing([path, size, modified, to]: ItemRecord): Item {
+  const item = new Item(path, size, modified);
+  item.state = 'missing';
+  item.to = to;
+  return item;
 }
 
 /** Takes a batch for this tab, for as long as the tab lives; false if another tab has it. */

@@ -4,14 +4,21 @@ import { ApiFailure, tellSignedOut } from '../api/client';
 import { stat, type Place } from '../api/files';
 import { getUploads } from '../api/acts';
 import type { Clash, Entry, Upload } from '../api/types';
-import type { FolderPlace } from '../routes';
+import { escapePath } from '../lib/names';
+import { joinPath, type FolderPlace } from '../routes';
+import { formatCount } from '../lib/format';
+import { pushUndo, type Part } from '../manage/undo';
 import { changes } from '../state/changes';
+import { manage } from '../state/manage.svelte';
+import { managingWords } from '../text/managing.svelte';
+import { text } from '../text/text.svelte';
 import { Batch, Item } from './batch';
-import { Engine, type Hold } from './engine';
-import { gatherHandles, type Gathered } from './gather';
+import { Engine, failedItem, type Hold } from './engine';
+import { fromHandles, type Found, type Source } from './gather';
+import { Intake } from './intake';
 import * as keep from './keep';
 import { Rate, secondsLeft } from './rate';
-import { matchFiles } from './resume';
+import { Waited } from './resume';
 import { send } from './xhr';
 
 /** How often the screen is told how it stands. */
@@ -41,6 +48,10 @@ export interface View {
   secondsLeft: number | undefined;
   /** True while something goes, or would if it could. */
   running: boolean;
+  /** True while more is being found. */
+  growing: boolean;
+  /** True if what has come can be taken away again. */
+  undoable: boolean;
   paused: boolean;
   hold: Hold | null;
   /** The folder that all of it goes into; empty if there are several. */
@@ -63,6 +74,8 @@ const NOTHING: View = {
   perSecond: 0,
   secondsLeft: undefined,
   running: false,
+  growing: false,
+  undoable: false,
   paused: false,
   hold: null,
   target: '',
@@ -77,6 +90,8 @@ export class Queue {
 
   #engine: Engine;
   #rate = new Rate();
+  /** Of what has come since the tray was empty: by these names it is undone. */
+  #undoable: string[] = [];
   /** True while the screen will be told shortly. */
   #due = false;
 
@@ -88,6 +103,7 @@ export class Queue {
       settled: (batch, items) => this.#settled(batch, items),
       leaving: (batch, items) => void keep.markLeft(batch, items),
       begun: (batch, item) => void keep.markBegun(batch, item),
+      undoable: (batch, token) => void keep.markUndo(batch, token),
       changed: () => this.#changed(),
       signedOut: tellSignedOut,
     });
@@ -97,41 +113,61 @@ export class Queue {
     });
   }
 
-  /** Takes in what was dropped or picked for a folder. */
-  async add(folder: FolderPlace, target: string, gathered: Gathered): Promise<void> {
+  /** Takes in what was dropped or picked for a folder. It leaves while the rest of it is being found. */
+  async add(folder: FolderPlace, target: string, source: Source): Promise<void> {
     this.#clearIfOver();
-    const { device, share, path } = folder;
-    const interrupted = this.#engine.batches.filter(
-      ({ place, folder: into }) => place.share === share && place.device === device && into === path,
-    );
-    const { matches, rest } = matchFiles(gathered.files, interrupted);
-    const goingOn = matches.some(({ item }) => item.state === 'missing');
-    for (const { batch, item, file } of matches) if (item.state === 'missing') goOn(batch, item, file);
-    // What had come before is dropped along with the rest of its batch; alone it is meant to go again.
-    const fresh = goingOn ? rest : gathered.files;
-    const folders = goingOn && fresh.length === 0 ? [] : gathered.folders;
-    if (fresh.length + folders.length + gathered.unreadable.length > 0) {
-      await this.#begin(folder, target, { ...gathered, files: fresh, folders });
-    }
     this.#engine.resume();
+    const interrupted = this.#engine.batches.filter(
+      (batch) => samePlace(batch.place, folder) && batch.folder === folder.path && isInterrupted(batch),
+    );
+    const waited = new Waited(interrupted);
+    let fresh: Promise<Batch> | undefined;
+    const into = () => (fresh ??= this.#begin(folder, target, source));
+    await takeIn(source, async (found) => {
+      const { matches, rest } = waited.match(found.files);
+      for (const { batch, item, file } of matches) if (item.state === 'missing') goOn(batch, item, file);
+      const isNew = rest.length + found.folders.length + found.unreadable.length > 0;
+      if (isNew) await this.#grow(await into(), { ...found, files: rest });
+      this.#engine.pump();
+    });
+    if (fresh) this.#whole(await fresh);
+    for (const batch of interrupted) if (batch.count('missing') === 0) this.#whole(batch);
   }
 
-  async #begin({ device, share, path }: FolderPlace, target: string, gathered: Gathered): Promise<void> {
-    const items = gathered.files.map(({ path, file }) => new Item(path, file.size, file.lastModified, file));
-    const unreadable = gathered.unreadable.map(({ path }) => unreadableItem(path));
-    const batch = new Batch({
-      id: newId(),
-      place: { device, share },
-      folder: path,
-      target,
-      folders: gathered.folders,
-      items: [...items, ...unreadable],
-    });
-    batch.handles = gathered.handles;
+  async #begin({ device, share, path }: FolderPlace, target: string, source: Source): Promise<Batch> {
+    const place = { device, share };
+    const T = (w: string) => performance.mark('T ' + w);
+    T('begin');
+    const made = await absent(place, path, source.folders);
+    const batch = new Batch({ id: newId(), place, folder: path, target, made });
+    T('absent');
+    batch.handles = await source.handles;
+    T('handles');
     await keep.claim(batch.id);
-    // Written before anything leaves, so that whatever leaves is known afterwards.
+    T('claim');
     await keep.keepBatch(batch);
+    T('kept');
     this.#engine.add(batch);
+    return batch;
+  }
+
+  async #grow(batch: Batch, { files, folders, unreadable }: Found): Promise<void> {
+    if (!this.#has(batch)) return;
+    const items = files.map(({ path, file }) => new Item(path, file.size, file.lastModified, file));
+    performance.mark('T found ' + items.length);
+    await keep.markFound(batch, items, folders);
+    performance.mark('T marked');
+    const failed = unreadable.map(({ path }) => failedItem(path, ApiFailure.local('FILE_GONE')));
+    batch.grow([...items, ...failed], folders);
+  }
+
+  /** All of it was found. */
+  #whole(batch: Batch): void {
+    if (!this.#has(batch)) return;
+    batch.growing = batch.cut = false;
+    void keep.markWhole(batch);
+    this.#ended(batch);
+    this.#changed();
   }
 
   pause = () => {
@@ -169,7 +205,7 @@ export class Queue {
     const known = new Set(this.#engine.batches.map(({ id }) => id));
     for (const batch of await keep.keptBatches()) {
       if (known.has(batch.id) || !(await keep.claim(batch.id))) continue;
-      if (batch.count('missing') === 0) void keep.forgetBatch(batch.id);
+      if (!isInterrupted(batch)) void keep.forgetBatch(batch.id);
       else await this.#takeUp(batch);
     }
     this.#changed();
@@ -200,17 +236,50 @@ export class Queue {
   }
 
   async #reread(batch: Batch): Promise<boolean> {
-    const { files } = await gatherHandles(batch.handles);
-    const { matches } = matchFiles(files, [batch]);
-    for (const { item, file } of matches) if (item.state === 'missing') goOn(batch, item, file);
-    this.#engine.pump();
+    const waited = new Waited([batch]);
+    await takeIn(fromHandles(batch.handles), async (found) => {
+      const { matches, rest } = waited.match(found.files);
+      for (const { item, file } of matches) if (item.state === 'missing') goOn(batch, item, file);
+      // The rest of what had not been found when the page went away.
+      if (batch.cut) await this.#grow(batch, { ...found, files: rest });
+      this.#engine.pump();
+    });
+    this.#whole(batch);
     return batch.count('missing') === 0;
   }
 
   #settled(batch: Batch, items: readonly Item[]): void {
-    void (items.length > 0 ? keep.markSettled(batch, items) : keep.markFolders(batch));
-    if (batch.over) void keep.forgetBatch(batch.id);
+    void keep.markSettled(batch, items);
+    this.#ended(batch);
     changes.tell(batch.place);
+  }
+
+  #ended(batch: Batch): void {
+    if (batch.over) void keep.forgetBatch(batch.id);
+    if (!batch.open) this.#offerUndo(batch);
+  }
+
+  #offerUndo(batch: Batch): void {
+    const { place, target } = batch;
+    const { tokens, folders } = batch.takeUndo();
+    const parts: Part[] = tokens.map((token) => ({ place, token }));
+    if (folders.length > 0) parts.unshift({ place, trash: folders });
+    if (parts.length === 0) return;
+    const [id, count] = [newId(), batch.count('done')];
+    const what = managingWords().upload.uploadedTo(count, formatCount(count, text.language), target);
+    pushUndo({ id, parts, what });
+    this.#undoable.push(id);
+  }
+
+  /** Takes away again what has come. */
+  undo = () => {
+    for (const id of this.#undoable.splice(0).reverse()) manage.undo(id);
+    this.#clearIfOver();
+    this.#changed();
+  };
+
+  #has(batch: Batch): boolean {
+    return this.#engine.batches.includes(batch);
   }
 
   /** What is done and seen makes room for what comes. */
@@ -218,6 +287,7 @@ export class Queue {
     const { batches } = this.#engine;
     if (!batches.every((batch) => batch.over)) return;
     for (const batch of [...batches]) this.#engine.cancel(batch);
+    this.#undoable = [];
     this.#rate.reset();
   }
 
@@ -237,6 +307,7 @@ export class Queue {
     const sent = sum((batch) => batch.sent) + engine.flying();
     const bytes = sum((batch) => batch.bytes);
     const running = batches.some((batch) => batch.open);
+    const growing = batches.some((batch) => batch.growing);
     if (running && !engine.paused && !engine.hold) this.#rate.add(sent, performance.now());
     else this.#rate.reset();
     const targets = new Set(batches.map(({ target }) => target));
@@ -251,8 +322,10 @@ export class Queue {
       bytes,
       sent,
       perSecond: this.#rate.perSecond,
-      secondsLeft: secondsLeft(bytes - sent, this.#rate.perSecond),
+      secondsLeft: growing ? undefined : secondsLeft(bytes - sent, this.#rate.perSecond),
       running,
+      growing,
+      undoable: !running && this.#undoable.length > 0,
       paused: engine.paused,
       hold: engine.hold,
       target: targets.size === 1 ? ([...targets][0] ?? '') : '',
@@ -261,7 +334,7 @@ export class Queue {
         .flatMap((batch) => linesOf(batch, batch.some('failed', MOST_LINES)))
         .slice(0, MOST_LINES),
       question: asking && question && linesOf(asking, [question])[0],
-      interrupted: batches.filter((batch) => batch.count('missing') > 0),
+      interrupted: batches.filter(isInterrupted),
     };
   }
 }
@@ -280,11 +353,35 @@ function goOn(batch: Batch, item: Item, file: File): void {
   batch.move(item, 'waiting');
 }
 
-function unreadableItem(path: string): Item {
-  const item = new Item(path, 0, 0);
-  item.state = 'failed';
-  item.failure = ApiFailure.local('FILE_GONE');
-  return item;
+const isInterrupted = (batch: Batch) => batch.cut || batch.count('missing') > 0;
+
+const samePlace = (a: Place, b: Place) => a.device === b.device && a.share === b.share;
+
+/** Hands on what a source tells of, until all of it is taken. */
+async function takeIn(source: Source, take: (found: Found) => Promise<void>): Promise<void> {
+  const intake = new Intake(take);
+  await source.walk((f) => {
+    performance.mark('T tell ' + f.files.length);
+    intake.take(f);
+  });
+  performance.mark('T walked');
+  await intake.end();
+}
+
+/** More folders side by side are not asked about. */
+const MOST_ASKED = 20;
+
+/** Which of these names are free in a folder: what is made there can be taken away as a whole. */
+async function absent(place: Place, folder: string, names: string[]): Promise<string[]> {
+  if (names.length > MOST_ASKED) return [];
+  const { signal } = new AbortController();
+  const isFree = (name: string) =>
+    statOrNull(place, joinPath(folder, escapePath(name)), signal).then(
+      (there) => there === null,
+      () => false,
+    );
+  const free = await Promise.all(names.map(isFree));
+  return names.filter((_, at) => free[at]);
 }
 
 async function statOrNull(place: Place, path: string, signal: AbortSignal): Promise<Entry | null> {

@@ -11,25 +11,29 @@ export interface Match {
   file: File;
 }
 
-/** Which of these files go on with which items, and which are new. */
-export function matchFiles(
-  files: readonly GatheredFile[],
-  batches: readonly Batch[],
-): { matches: Match[]; rest: GatheredFile[] } {
-  const waited = new Map<string, { batch: Batch; item: Item }>();
-  for (const batch of batches) {
-    for (const item of batch.items) {
-      if (item.state !== 'missing' && item.state !== 'done') continue;
-      waited.set(keyOf(item.path, item.size, item.modified), { batch, item });
+/** What of some batches is waited for, to be found among files again. */
+export class Waited {
+  readonly #by = new Map<string, { batch: Batch; item: Item }>();
+
+  constructor(batches: readonly Batch[]) {
+    for (const batch of batches) {
+      for (const item of batch.items) {
+        if (item.state !== 'missing' && item.state !== 'done') continue;
+        this.#by.set(keyOf(item.path, item.size, item.modified), { batch, item });
+      }
     }
   }
-  const matches: Match[] = [];
-  const rest: GatheredFile[] = [];
-  for (const one of files) {
-    const { path, file } = one;
-    const found = waited.get(keyOf(path, file.size, file.lastModified));
-    if (found) matches.push({ ...found, file });
-    else rest.push(one);
+
+  /** Which of these files go on with which items, and which are new. */
+  match(files: readonly GatheredFile[]): { matches: Match[]; rest: GatheredFile[] } {
+    const matches: Match[] = [];
+    const rest: GatheredFile[] = [];
+    for (const one of files) {
+      const { path, file } = one;
+      const found = this.#by.get(keyOf(path, file.size, file.lastModified));
+      if (found) matches.push({ ...found, file });
+      else rest.push(one);
+    }
+    return { matches, rest };
   }
-  return { matches, rest };
 }

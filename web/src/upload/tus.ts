@@ -17,7 +17,7 @@ export type Step =
   /** Send what follows this byte. */
   | { do: 'send'; offset: number }
   /** The file is in its place. */
-  | { do: 'done'; outcome: string; path: string }
+  | { do: 'done'; outcome: string; path: string; undo?: string }
   /** The name is taken: somebody has to say what happens. */
   | { do: 'ask'; failure: ApiFailure }
   /** Ask the machine how far it is. */
@@ -111,7 +111,8 @@ function reached(answer: Answer, size: number, otherwise: number | undefined): S
   const offset = offsetOf(answer) ?? (outcome ? size : otherwise);
   if (offset === undefined) return { do: 'look' };
   if (offset < size) return { do: 'send', offset };
-  return { do: 'done', outcome: outcome ?? 'done', path: decode(answer.header('Lanthorn-Path')) };
+  const [path, undo] = [decode(answer.header('Lanthorn-Path')), answer.header('Lanthorn-Undo') ?? undefined];
+  return { do: 'done', outcome: outcome ?? 'done', path, undo };
 }
 
 function offsetOf(answer: Answer): number | undefined {

@@ -7,6 +7,8 @@ export interface Unpacked {
   items: Map<string, ActItem>;
   /** True if whatever is not named is in its place. */
   whole: boolean;
+  /** With this it can be undone. */
+  undo?: string;
   /** Why it did not come to its end, where that was said. */
   error?: Extract<UnpackEvent, { event: 'broken' }>['error'];
 }
@@ -16,7 +18,7 @@ export function readUnpacked(text: string): Unpacked {
   for (const line of text.split('\n')) {
     const event = parse(line);
     if (event?.event === 'item') read.items.set(event.from, event);
-    else if (event?.event === 'done') read.whole = true;
+    else if (event?.event === 'done') [read.whole, read.undo] = [true, event.undo ?? undefined];
     else if (event?.event === 'broken') read.error = event.error;
   }
   return read;

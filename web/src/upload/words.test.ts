@@ -14,6 +14,8 @@ const view = (some: Partial<View> = {}): View => ({
   perSecond: 84_000_000,
   secondsLeft: 14,
   running: true,
+  growing: false,
+  undoable: false,
   paused: false,
   hold: null,
   target: 'Lisboa',
