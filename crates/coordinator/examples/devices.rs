@@ -90,6 +90,7 @@ fn shares(n: usize) -> Vec<OfferedShare> {
         id: uuid("share", 3 * n + i).parse::<ShareId>().unwrap(),
         name: format!("Share {i} of machine {n}"),
         read_only: false,
+        inbox: false,
     };
     (0..=n % 3).map(share).collect()
 }

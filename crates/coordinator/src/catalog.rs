@@ -28,19 +28,31 @@ impl Rooms {
     }
 
     /// Where this device's shares are; `None` for a device that is not paired, or not any more.
-    pub(crate) fn place_on(&self, device: DeviceId, read_only: bool) -> Option<Place> {
+    pub(crate) fn place_on(&self, device: DeviceId) -> Option<Place> {
         let row = self.identity.devices().find(device)?;
-        Some(Place { device, owner: row.principal, visible: row.visible, read_only })
+        Some(Place { device, owner: row.principal, visible: row.visible, read_only: false, inbox: false })
+    }
+
+    /// A share on a machine, as it is offered.
+    fn placed(place: Place, offered: &OfferedShare) -> Placed {
+        let place = Place { read_only: offered.read_only, inbox: offered.inbox, ..place };
+        Placed { id: offered.id, name: offered.name.clone(), place }
+    }
+
+    /// The inbox of a device, if it offers one here.
+    #[cfg(test)]
+    pub(crate) fn inbox_of(&self, device: DeviceId) -> Option<ShareId> {
+        self.shares_on(device).into_iter().find(|share| share.place.inbox).map(|share| share.id)
     }
 
     /// A share on offer, on whichever machine.
     pub(crate) fn share(&self, id: ShareId) -> Option<Placed> {
-        let local = self.shares.borrow().iter().find(|share| share.id == id).map(|share| share.name.clone());
-        if let Some(name) = local {
-            return Some(Placed { id, name, place: self.place_on(self.device, false)? });
-        }
-        let (device, offered) = self.registry.share(id)?;
-        Some(Placed { id, name: offered.name, place: self.place_on(device, offered.read_only)? })
+        let local = self.shares.borrow().iter().find(|share| share.id == id).map(SharedFolder::offered);
+        let (device, offered) = match local {
+            Some(offered) => (self.device, offered),
+            None => self.registry.share(id)?,
+        };
+        Some(Self::placed(self.place_on(device)?, &offered))
     }
 
     /// Whether a device answers, and when it last did.
@@ -66,21 +78,12 @@ impl Rooms {
 
     /// What a device offers, or did when it was last heard.
     fn shares_on(&self, device: DeviceId) -> Vec<Placed> {
-        let Some(place) = self.place_on(device, false) else { return Vec::new() };
+        let Some(place) = self.place_on(device) else { return Vec::new() };
         if device == self.device {
-            let shares = self.shares.borrow();
-            return shares
-                .iter()
-                .map(|share| Placed { id: share.id, name: share.name.clone(), place })
-                .collect();
+            return self.shares.borrow().iter().map(|share| Self::placed(place, &share.offered())).collect();
         }
         let offer = self.registry.presence(device).offer;
-        let placed = offer.iter().map(|offered| Placed {
-            id: offered.id,
-            name: offered.name.clone(),
-            place: Place { read_only: offered.read_only, ..place },
-        });
-        placed.collect()
+        offer.iter().map(|offered| Self::placed(place, offered)).collect()
     }
 
     /// Goes through all that is on offer, machine by machine, those that are away among them.
@@ -89,12 +92,7 @@ impl Rooms {
         for row in machines {
             if row.id == self.device {
                 let shares = self.shares.borrow();
-                let own = |share: &SharedFolder| OfferedShare {
-                    id: share.id,
-                    name: share.name.clone(),
-                    read_only: false,
-                };
-                look(row, &shares.iter().map(own).collect::<Vec<_>>());
+                look(row, &shares.iter().map(SharedFolder::offered).collect::<Vec<_>>());
             } else if let Some(offer) = offers.get(&row.id) {
                 look(row, offer);
             }
@@ -102,23 +100,22 @@ impl Rooms {
     }
 
     /// Goes through what somebody sees among what these machines offer, with what they hold.
-    fn each_seen_by(
-        &self,
-        person: PrincipalId,
-        machines: &[DeviceRow],
-        mut look: impl FnMut(&Place, &OfferedShare, Held),
-    ) {
+    fn each_seen_by(&self, person: PrincipalId, machines: &[DeviceRow], mut look: impl FnMut(Placed, Held)) {
         let Some(owner) = self.identity.owner_id() else { return };
         let now_ms = self.now_ms();
         self.each_offer(machines, |row, offer| {
             self.rights.look(|known| {
-                for share in offer {
-                    let read_only = share.read_only;
-                    let place =
-                        Place { device: row.id, owner: row.principal, visible: row.visible, read_only };
-                    let held = effective(person, owner, &place, known.held(person, share.id, now_ms));
+                let place = Place {
+                    device: row.id,
+                    owner: row.principal,
+                    visible: row.visible,
+                    read_only: false,
+                    inbox: false,
+                };
+                for share in offer.iter().map(|offered| Self::placed(place, offered)) {
+                    let held = effective(person, owner, &share.place, known.held(person, share.id, now_ms));
                     if !held.permissions.is_empty() {
-                        look(&place, share, held);
+                        look(share, held);
                     }
                 }
             });
@@ -160,7 +157,7 @@ impl Rooms {
     /// True if somebody knows of a device: it is theirs, or it is not hidden and they own this coordinator or hold
     /// something on one of its shares.
     pub(crate) fn sees_device(&self, person: PrincipalId, device: DeviceId) -> bool {
-        let Some(place) = self.place_on(device, false) else { return false };
+        let Some(place) = self.place_on(device) else { return false };
         if person == place.owner {
             return true;
         }
@@ -172,13 +169,13 @@ impl Rooms {
                     .any(|share| !self.held_by(person, share).permissions.is_empty()))
     }
 
-    /// The shares that somebody sees, with what they hold, by device and name.
+    /// The shares that somebody sees, with what they hold, by device and name, inboxes last.
     pub(crate) fn shares_seen_by(&self, person: PrincipalId) -> Vec<(Placed, Held)> {
         let mut seen = Vec::new();
-        self.each_seen_by(person, &self.identity.devices().all(), |place, share, held| {
-            seen.push((Placed { id: share.id, name: share.name.clone(), place: *place }, held));
+        self.each_seen_by(person, &self.identity.devices().all(), |share, held| seen.push((share, held)));
+        seen.sort_by_cached_key(|(share, _)| {
+            (share.place.device, share.place.inbox, share.name.to_lowercase(), share.id)
         });
-        seen.sort_by_cached_key(|(share, _)| (share.place.device, share.name.to_lowercase(), share.id));
         seen
     }
 
@@ -188,7 +185,7 @@ impl Rooms {
         let mut holds_on = HashSet::new();
         let owner = self.identity.owner_id() == Some(person);
         if !owner {
-            self.each_seen_by(person, &devices, |place, _, _| holds_on.extend([place.device]));
+            self.each_seen_by(person, &devices, |share, _| holds_on.extend([share.place.device]));
         }
         devices.retain(|row| row.principal == person || row.visible && (owner || holds_on.contains(&row.id)));
         devices

@@ -19,7 +19,7 @@ use crate::access::ticket_keys::{self, TicketKeys};
 use crate::access::{Caller, Client, Rights, Running, TicketDesk};
 use crate::audit::Audit;
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
-use crate::clock::Clock;
+use crate::clock::{Clock, to_ms};
 use crate::events::Events;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
@@ -27,6 +27,7 @@ use crate::guests;
 use crate::http::Greetings;
 use crate::identity::session::IdleRule;
 use crate::identity::{Identity, OwnMachine};
+use crate::inbox;
 use crate::joined::{self, Joined};
 use crate::keyfile::{self, KeyFileError};
 use crate::moved::{self, LastTold};
@@ -59,6 +60,8 @@ pub struct Config {
     pub settings: Settings,
     /// The folder that setup proposes.
     pub default_folder: PathBuf,
+    /// Where comes what is sent to this machine; made (0700) if missing.
+    pub inbox_dir: PathBuf,
     /// The owner's certificate, in place of those of our own authority.
     pub own_certificate: Option<OwnCertificate>,
     /// After how long another ticket key takes the place of the present one; never, if not said.
@@ -144,12 +147,17 @@ impl Coordinator {
         let names = HostNames::new(&config.host_name, &config.names);
         let files = {
             let (dir, names, own) = (config.state_dir.clone(), names.clone(), config.own_certificate.clone());
-            let now = config.clock.wall();
-            tokio::task::spawn_blocking(move || open_files(&dir, names, own, now))
+            let (inbox, now) = (config.inbox_dir.clone(), config.clock.wall());
+            tokio::task::spawn_blocking(move || {
+                let opened = open_files(&dir, names, own, now);
+                inbox::make_folder(&inbox);
+                opened
+            })
         };
         let opened = files.await.map_err(|_| OpenError::Interrupted)??;
         let store = Store::open(&config.state_dir).await?;
         let clock = config.clock;
+        inbox::prepare(&store, &config.inbox_dir, to_ms(clock.wall())).await?;
         let identity = {
             let machine = OwnMachine { id: config.device, name: config.settings.device_name.clone() };
             Identity::open(store.clone(), Arc::clone(&clock), opened.server_key, machine).await?

@@ -18,6 +18,7 @@ mod gateway;
 mod guests;
 mod http;
 mod identity;
+mod inbox;
 mod joined;
 pub mod keyfile;
 mod moved;

@@ -56,6 +56,8 @@ pub struct Config {
     pub device_name: String,
     /// The folder that setup proposes.
     pub folder: PathBuf,
+    /// Where comes what is sent to this machine.
+    pub inbox: PathBuf,
     /// True to open the browser at start.
     pub open_browser: bool,
     /// After how long without use a session ends.
@@ -119,12 +121,14 @@ pub fn resolve(typed: &Settings) -> Result<Config> {
     let home = paths::home_dir().unwrap_or_else(|| PathBuf::from("/"));
     homes.state = settings.state_dir.clone().unwrap_or(homes.state);
     homes.cache = settings.cache_dir.clone().unwrap_or(homes.cache);
+    let inbox = settings.inbox_dir.clone().unwrap_or_else(|| homes.state.join("inbox"));
     Ok(Config {
         homes,
         typed: typed.clone(),
         media: media(&settings),
         device_name: settings.device_name.clone().unwrap_or_else(host_name),
         folder: settings.folder.clone().unwrap_or(home),
+        inbox,
         open_browser: !settings.no_browser.unwrap_or(false),
         session_idle: Duration::from_secs(settings.session_idle_seconds.unwrap_or(SESSION_IDLE_SECONDS)),
         allow_open: settings.allow_open.unwrap_or(true),

@@ -42,6 +42,9 @@ pub struct OfferedFolder {
     pub name: String,
     /// Where it is.
     pub folder: PathBuf,
+    /// True for this machine's inbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inbox: bool,
 }
 
 impl OfferedFolder {
@@ -155,6 +158,7 @@ mod tests {
             id: ShareId::generate(),
             name: String::new(),
             folder: folder.clone(),
+            inbox: false,
         };
         let shares: Vec<_> = folders.iter().map(share).collect();
         let (change, offers) = watch::channel(Offer { shares: shares.clone(), ..Offer::default() });

@@ -19,7 +19,8 @@ const MAX_TRIES: u32 = 3;
 /// The shares of this machine, which its own coordinator knows.
 pub async fn own_shares(config: &Config) -> Result<Vec<Share>> {
     let at = SignedIn::open(config, None).await?;
-    let shares: Shares = at.get(&format!("/api/v1/catalog/shares?device_id={}", at.device())).await?;
+    let shares: Shares =
+        at.get(&format!("/api/v1/catalog/shares?inbox=true&device_id={}", at.device())).await?;
     Ok(shares.shares)
 }
 
@@ -99,6 +100,7 @@ mod tests {
             device_id: DeviceId::from_public_key([1; 32]),
             name: name.into(),
             read_only: false,
+            inbox: false,
             device_online: true,
             permissions: Permissions::all(),
             folder: None,

@@ -51,6 +51,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_FOLDER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// The folder for what is sent to this machine; its own by default, beside keys and database.
+    #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_INBOX_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbox_dir: Option<PathBuf>,
     /// Do not open the browser at start.
     #[arg(long, global = true, env = "LANTHORN_NO_BROWSER", num_args = 0..=1, default_missing_value = "true")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -89,6 +89,12 @@ impl Permissions {
         self.iter().filter(|permission| !writing.contains(permission)).collect()
     }
 
+    /// All of them but this one.
+    #[must_use]
+    pub const fn without(self, permission: Permission) -> Self {
+        Self(self.0 & !permission.bit())
+    }
+
     /// True if nothing is in the set.
     #[must_use]
     pub const fn is_empty(self) -> bool {

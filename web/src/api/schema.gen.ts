@@ -1811,7 +1811,7 @@ export interface components {
          * @description What went wrong, for programs. [`ApiError::message`] says it for people.
          * @enum {string}
          */
-        ErrorCode: "BAD_REQUEST" | "BAD_PATH" | "BAD_NAME" | "BAD_PARAMETER" | "NOT_SIGNED_IN" | "WRONG_PIN" | "WRONG_SETUP_CODE" | "WRONG_CODE" | "TOKEN_INVALID" | "WRONG_SIGNATURE" | "TICKET_MALFORMED" | "TICKET_KEY" | "TICKET_SIGNATURE" | "TICKET_EXPIRED" | "TICKET_REVOKED" | "TICKET_AUDIENCE" | "TICKET_PRESENTER" | "TICKET_RESOURCE" | "TICKET_PERMISSION" | "FORBIDDEN" | "READ_ONLY" | "CROSS_SITE" | "NOT_PRIVATE" | "OUTSIDE_SHARE" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "IS_FOLDER" | "NOT_FOLDER" | "IS_LINK" | "EXISTS" | "OFFSET_CONFLICT" | "NOT_UNDOABLE" | "GONE" | "CLOCK_SKEW" | "ALREADY_SET_UP" | "CONFLICT" | "PRECONDITION_FAILED" | "TOO_LARGE" | "RANGE_NOT_SATISFIABLE" | "UNKNOWN_HOST" | "UNSUPPORTED" | "PRECONDITION_REQUIRED" | "LOCKED" | "TOO_MANY" | "CHECKSUM_MISMATCH" | "INTERNAL" | "READ_FAILED" | "WRITE_FAILED" | "NO_SPACE" | "DEVICE_FAILED" | "DEVICE_UNREACHABLE" | "NOT_SET_UP" | "DEVICE_OFFLINE" | "TOOL_MISSING" | "BUSY" | "TIMED_OUT";
+        ErrorCode: "BAD_REQUEST" | "BAD_PATH" | "BAD_NAME" | "BAD_PARAMETER" | "NOT_SIGNED_IN" | "WRONG_PIN" | "WRONG_SETUP_CODE" | "WRONG_CODE" | "WRONG_PASSCODE" | "TOKEN_INVALID" | "WRONG_SIGNATURE" | "TICKET_MALFORMED" | "TICKET_KEY" | "TICKET_SIGNATURE" | "TICKET_EXPIRED" | "TICKET_REVOKED" | "TICKET_AUDIENCE" | "TICKET_PRESENTER" | "TICKET_RESOURCE" | "TICKET_PERMISSION" | "FORBIDDEN" | "READ_ONLY" | "CROSS_SITE" | "NOT_PRIVATE" | "OUTSIDE_SHARE" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "IS_FOLDER" | "NOT_FOLDER" | "IS_LINK" | "EXISTS" | "OFFSET_CONFLICT" | "WRONG_STATE" | "NOT_UNDOABLE" | "GONE" | "CLOCK_SKEW" | "ALREADY_SET_UP" | "CONFLICT" | "PRECONDITION_FAILED" | "TOO_LARGE" | "RANGE_NOT_SATISFIABLE" | "UNKNOWN_HOST" | "UNSUPPORTED" | "PRECONDITION_REQUIRED" | "LOCKED" | "TOO_MANY" | "CHECKSUM_MISMATCH" | "INTERNAL" | "READ_FAILED" | "WRITE_FAILED" | "NO_SPACE" | "DEVICE_FAILED" | "DEVICE_UNREACHABLE" | "NOT_SET_UP" | "DEVICE_OFFLINE" | "TOOL_MISSING" | "BUSY" | "TIMED_OUT";
         /** @description Something that happened, as one person is told of it. */
         Event: components["schemas"]["Happening"] & {
             /**
@@ -2651,6 +2651,8 @@ export interface components {
             folder?: string | null;
             /** @description The share. */
             id: components["schemas"]["ShareId"];
+            /** @description True for the machine's inbox, to which comes what is sent to it. Its owner's alone. */
+            inbox?: boolean;
             /** @description What it is called. */
             name: string;
             /** @description What the caller may do with it. */
@@ -2695,7 +2697,7 @@ export interface components {
         ShareId: string;
         /** @description The shares the caller can see. */
         Shares: {
-            /** @description Sorted by device and name. */
+            /** @description Sorted by device and name, inboxes last. */
             shares: components["schemas"]["Share"][];
         };
         /** @description A machine asks to join. */
@@ -4885,6 +4887,8 @@ export interface operations {
             query?: {
                 /** @description Only those of this machine. */
                 device_id?: string;
+                /** @description True to be told of inboxes too: they are shares like others, but where people share things they are in the way. */
+                inbox?: boolean;
             };
             header?: never;
             path?: never;

@@ -207,7 +207,8 @@ async fn what_changes_is_said_once_and_the_end_is_a_goodbye() {
     let mut line = played.welcomed().await;
     line.settle().await;
     assert_eq!(played.state().standing, LinkStanding::Connected);
-    let films = OfferedShare { id: ShareId::generate(), name: "Films".into(), read_only: false };
+    let films =
+        OfferedShare { id: ShareId::generate(), name: "Films".into(), read_only: false, inbox: false };
     played.registration.send_replace(registration(vec![films.clone()]));
     let said = line.hear().await;
     assert!(matches!(said, FromAgent::Shares { shares } if shares == [films]));
@@ -246,8 +247,8 @@ async fn why_it_tries_again_is_told_down_to_the_bottom() {
 async fn a_coordinator_is_told_of_what_it_is_offered_and_allows_nothing_else() {
     let mut played = Played::new().await;
     played.world.write("large.bin", &vec![7; 8 << 20]);
-    let share = OfferedShare { id: played.world.share, name: "Films".into(), read_only: false };
-    let kept = OfferedShare { id: ShareId::generate(), name: "Diary".into(), read_only: false };
+    let share = OfferedShare { id: played.world.share, name: "Films".into(), read_only: false, inbox: false };
+    let kept = OfferedShare { id: ShareId::generate(), name: "Diary".into(), read_only: false, inbox: false };
     played.registration.send_replace(registration(vec![share.clone(), kept.clone()]));
     played.offer(Offered::Only([share.id].into_iter().collect()));
     let (mut line, hello) = played.greeted().await;

@@ -85,6 +85,8 @@ pub(crate) struct Place {
     pub(crate) visible: bool,
     /// True if nothing can be written there, whatever a grant says.
     pub(crate) read_only: bool,
+    /// True for the device's inbox: nobody but its owner sees it, and it cannot be given to anybody.
+    pub(crate) inbox: bool,
 }
 
 /// What somebody may do with a share, on a private connection: the one place where this is decided.
@@ -92,11 +94,12 @@ pub(crate) struct Place {
 pub(crate) fn effective(person: PrincipalId, coordinator: PrincipalId, place: &Place, granted: Held) -> Held {
     let held = match () {
         () if person == place.owner => Held::ALL,
-        () if !place.visible => Held::default(),
+        () if !place.visible || place.inbox => Held::default(),
         () if person == coordinator => Held::ALL,
         () => granted,
     };
     let permissions = if place.read_only { held.permissions.without_writing() } else { held.permissions };
+    let permissions = if place.inbox { permissions.without(Permission::ManageShare) } else { permissions };
     Held { permissions, ..held }
 }
 
@@ -193,17 +196,20 @@ mod tests {
     fn who_may_what() {
         const ALL: &str = "read download write request_send accept_incoming manage_share";
         const UNWRITABLE: &str = "read download manage_share";
+        const INBOX: &str = "read download write request_send accept_incoming";
         let cast = cast();
         let granted: Permissions = [Permission::Read, Permission::Write].into_iter().collect();
         // For each kind of device what its owner, the coordinator's owner, a member with a grant and one without hold.
-        for (visible, read_only, expected) in [
-            (true, false, [ALL, ALL, "read write", ""]),
-            (true, true, [UNWRITABLE, UNWRITABLE, "read", ""]),
-            (false, false, [ALL, "", "", ""]),
-            (false, true, [UNWRITABLE, "", "", ""]),
+        for (visible, read_only, inbox, expected) in [
+            (true, false, false, [ALL, ALL, "read write", ""]),
+            (true, true, false, [UNWRITABLE, UNWRITABLE, "read", ""]),
+            (false, false, false, [ALL, "", "", ""]),
+            (false, true, false, [UNWRITABLE, "", "", ""]),
+            (true, false, true, [INBOX, "", "", ""]),
+            (true, true, true, ["read download", "", "", ""]),
         ] {
-            let place =
-                Place { device: DeviceId::from_public_key([1; 32]), owner: cast.owner, visible, read_only };
+            let device = DeviceId::from_public_key([1; 32]);
+            let place = Place { device, owner: cast.owner, visible, read_only, inbox };
             let grant = Held { permissions: granted, until_ms: Some(9) };
             let people = [
                 (cast.owner, Held::default()),
@@ -213,8 +219,8 @@ mod tests {
             ];
             for ((person, granted), expected) in people.into_iter().zip(expected) {
                 let held = effective(person, cast.coordinator, &place, granted);
-                assert_eq!(words(held.permissions), expected, "visible {visible}, read-only {read_only}");
-                let expires = person == cast.member && visible && granted.until_ms.is_some();
+                assert_eq!(words(held.permissions), expected, "{place:?}");
+                let expires = person == cast.member && visible && !inbox && granted.until_ms.is_some();
                 assert_eq!(held.until_ms, expires.then_some(9), "an owner's right does not end");
                 for privacy in [Privacy::Local, Privacy::Private, Privacy::Open] {
                     let caller = caller(person, &cast, privacy);
@@ -251,7 +257,7 @@ mod tests {
     fn what_was_allowed_ends_with_the_right() {
         let cast = cast();
         let device = DeviceId::from_public_key([1; 32]);
-        let place = Place { device, owner: cast.owner, visible: true, read_only: false };
+        let place = Place { device, owner: cast.owner, visible: true, read_only: false, inbox: false };
         let granted = Held { permissions: Permissions::for_everyone(), until_ms: Some(77) };
         let share = ShareId::generate();
         let member = caller(cast.member, &cast, Privacy::Private);

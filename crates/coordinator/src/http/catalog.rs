@@ -25,7 +25,7 @@ use crate::settings::parse_name;
 use crate::store::devices::DeviceRow;
 use crate::store::shares::SharedFolder;
 
-/// Shares of one machine, at most.
+/// Shares of one machine beside its inbox, at most.
 const MAX_SHARES: usize = 200;
 
 /// The machines the caller can see.
@@ -68,6 +68,7 @@ pub(crate) async fn shares(
     let only = query.device_id.map(|id| id.parse::<DeviceId>().ok());
     let seen = rooms.shares_seen_by(caller.principal).into_iter();
     let seen = seen.filter(|(share, _)| only.is_none_or(|only| only == Some(share.place.device)));
+    let seen = seen.filter(|(share, _)| query.inbox || !share.place.inbox);
     let limited = seen.map(|(share, held)| (share, caller.limit(held)));
     let seen = limited.filter(|(_, held)| !held.permissions.is_empty());
     Json(Shares { shares: seen.map(|(share, held)| shown(rooms, &share, held, &caller)).collect() })
@@ -83,6 +84,7 @@ fn shown(rooms: &Rooms, share: &Placed, held: Held, caller: &Caller) -> Share {
         device_id: share.place.device,
         name: share.name.clone(),
         read_only: share.place.read_only,
+        inbox: share.place.inbox,
         device_online: rooms.presence_of(share.place.device).0,
         permissions: held.permissions,
         folder: folder.map(|folder| folder.folder.to_string_lossy().into_owned()),
@@ -147,7 +149,7 @@ pub(crate) async fn add_share(
         None => share_name(&folder),
     };
     let _turn = rooms.sharing.lock().await;
-    if rooms.shares.borrow().len() >= MAX_SHARES {
+    if rooms.shares.borrow().iter().filter(|share| !share.inbox).count() >= MAX_SHARES {
         return Err(Refusal::new(
             ErrorCode::TooMany,
             "There are too many shares already.",

@@ -5,6 +5,7 @@ mod copying;
 mod direct;
 mod ears;
 mod ending;
+mod inbox;
 mod joining;
 mod keys;
 mod links;
@@ -122,6 +123,7 @@ async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Coordinato
         names: Vec::new(),
         settings,
         default_folder: dir.path().to_owned(),
+        inbox_dir: dir.path().join("state/inbox"),
         own_certificate: None,
         ticket_key_lifetime: Some(TICKET_KEY_LIFETIME),
         clock: Arc::<ManualClock>::clone(clock),
@@ -278,7 +280,7 @@ async fn a_stranger_cannot_set_up_without_the_code() {
         StatusCode::CONFLICT
     );
     assert_eq!(stranger.get(&world, "/api/v1/auth/me").await.status, StatusCode::OK);
-    assert_eq!(world.coordinator.shares().borrow().len(), 1);
+    assert_eq!(world.coordinator.shares().borrow().len(), 2, "the folder and the inbox");
 }
 
 #[tokio::test]
@@ -292,7 +294,7 @@ async fn of_two_setups_one_wins() {
     let mut statuses = [a.status.as_u16(), b.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
-    assert_eq!(world.coordinator.shares().borrow().len(), 1);
+    assert_eq!(world.coordinator.shares().borrow().len(), 2, "the folder and the inbox");
 }
 
 #[tokio::test]
@@ -518,7 +520,7 @@ async fn the_gateway_brings_a_ticket_and_nothing_of_the_browser_s() {
     let path = format!("/api/v1/catalog/shares/{share}");
     assert_eq!(owner.send(&world, Method::DELETE, &path, None).await.status, StatusCode::NO_CONTENT);
     assert_eq!(owner.get(&world, &format!("{base}/shares/{share}/list")).await.status, StatusCode::NOT_FOUND);
-    assert!(world.coordinator.shares().borrow().is_empty());
+    assert!(world.coordinator.shares().borrow().iter().all(|share| share.inbox));
 }
 
 /// Who may: for each route the status for nobody, for a guest's browser and machine, and for the owner on an open and
@@ -632,6 +634,7 @@ async fn a_lost_key_stops_the_start() {
         names: Vec::new(),
         settings: world.coordinator.settings(),
         default_folder: "/".into(),
+        inbox_dir: world.dir.path().join("state/inbox"),
         own_certificate: None,
         ticket_key_lifetime: Some(TICKET_KEY_LIFETIME),
         clock: Arc::<ManualClock>::clone(&world.clock),

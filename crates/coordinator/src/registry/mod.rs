@@ -118,7 +118,7 @@ impl Registry {
         for row in store.remote_shares().await? {
             book.owners.insert(row.id, row.device);
             if let Some(entry) = book.machines.get_mut(&row.device).filter(|_| !row.withdrawn) {
-                entry.offer_at_start(OfferedShare { id: row.id, name: row.name, read_only: row.read_only });
+                entry.offer_at_start(row.offered());
             }
         }
         Ok(Self {

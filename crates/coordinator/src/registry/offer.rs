@@ -7,7 +7,7 @@ use proto::wire::link::OfferedShare;
 
 use crate::settings::parse_name;
 
-/// Shares of one machine, at most.
+/// Shares of one machine beside its inbox, at most.
 pub(crate) const MAX_SHARES: usize = 200;
 
 /// An offer that is not taken.
@@ -17,6 +17,8 @@ pub(crate) enum BadOffer {
     TooMany,
     #[error("it offers one share twice")]
     Twice,
+    #[error("it offers more than one inbox")]
+    Inboxes,
     #[error("a share's name is empty, too long, or has characters that cannot be shown")]
     Name,
     #[error("it offers a share that is another device's")]
@@ -25,8 +27,12 @@ pub(crate) enum BadOffer {
 
 /// Looks at an offer. `taken` says whether a share is another machine's.
 pub(crate) fn check(shares: &[OfferedShare], taken: impl Fn(ShareId) -> bool) -> Result<(), BadOffer> {
-    if shares.len() > MAX_SHARES {
+    let inboxes = shares.iter().filter(|share| share.inbox).count();
+    if shares.len() - inboxes > MAX_SHARES {
         return Err(BadOffer::TooMany);
+    }
+    if inboxes > 1 {
+        return Err(BadOffer::Inboxes);
     }
     let mut seen = HashSet::new();
     for share in shares {
@@ -61,7 +67,7 @@ mod tests {
     use super::*;
 
     fn share(name: &str) -> OfferedShare {
-        OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false }
+        OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false, inbox: false }
     }
 
     #[test]
@@ -76,6 +82,11 @@ mod tests {
         let many: Vec<_> = (0..=MAX_SHARES).map(|i| share(&i.to_string())).collect();
         assert_eq!(check(&many, |_| false), Err(BadOffer::TooMany));
         assert_eq!(check(&many[1..], |_| false), Ok(()));
+        let inbox = OfferedShare { inbox: true, ..share("Inbox") };
+        let with_inbox = [&many[1..], std::slice::from_ref(&inbox)].concat();
+        assert_eq!(check(&with_inbox, |_| false), Ok(()), "the inbox counts beside them");
+        let second = OfferedShare { inbox: true, ..share("Another") };
+        assert_eq!(check(&[inbox, second], |_| false), Err(BadOffer::Inboxes));
     }
 
     #[test]

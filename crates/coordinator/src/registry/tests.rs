@@ -19,7 +19,7 @@ fn machine(n: u8) -> DeviceId {
 }
 
 fn share(name: &str) -> OfferedShare {
-    OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false }
+    OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false, inbox: false }
 }
 
 fn addresses() -> Addresses {

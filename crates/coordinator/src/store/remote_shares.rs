@@ -13,8 +13,16 @@ pub(crate) struct RemoteShareRow {
     pub(crate) device: DeviceId,
     pub(crate) name: String,
     pub(crate) read_only: bool,
+    pub(crate) inbox: bool,
     /// True while its device does not offer it.
     pub(crate) withdrawn: bool,
+}
+
+impl RemoteShareRow {
+    /// As its device offered it.
+    pub(crate) fn offered(self) -> OfferedShare {
+        OfferedShare { id: self.id, name: self.name, read_only: self.read_only, inbox: self.inbox }
+    }
 }
 
 async fn put_offer(
@@ -30,14 +38,16 @@ async fn put_offer(
         .await?;
     for share in offered {
         sqlx::query(
-            "INSERT INTO remote_shares (id, device, name, read_only, created_ms) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO remote_shares (id, device, name, read_only, inbox, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, read_only = excluded.read_only,
-                 withdrawn_ms = NULL WHERE remote_shares.device = excluded.device",
+                 inbox = excluded.inbox, withdrawn_ms = NULL WHERE remote_shares.device = excluded.device",
         )
         .bind(share.id.to_string())
         .bind(device.to_string())
         .bind(&share.name)
         .bind(i64::from(share.read_only))
+        .bind(i64::from(share.inbox))
         .bind(now_ms)
         .execute(&mut *db)
         .await?;
@@ -47,18 +57,20 @@ async fn put_offer(
 
 impl Store {
     pub(crate) async fn remote_shares(&self) -> Result<Vec<RemoteShareRow>, StoreError> {
-        let rows: Vec<(String, String, String, bool, Option<i64>)> =
-            sqlx::query_as("SELECT id, device, name, read_only, withdrawn_ms FROM remote_shares ORDER BY id")
-                .fetch_all(&self.pool)
-                .await?;
+        let rows: Vec<(String, String, String, bool, bool, Option<i64>)> = sqlx::query_as(
+            "SELECT id, device, name, read_only, inbox, withdrawn_ms FROM remote_shares ORDER BY id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let broken = || StoreError::Row("share of another machine");
         rows.into_iter()
-            .map(|(id, device, name, read_only, withdrawn)| {
+            .map(|(id, device, name, read_only, inbox, withdrawn)| {
                 Ok(RemoteShareRow {
                     id: id.parse().map_err(|_| broken())?,
                     device: device.parse().map_err(|_| broken())?,
                     name,
                     read_only,
+                    inbox,
                     withdrawn: withdrawn.is_some(),
                 })
             })

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use proto::ShareId;
+use proto::wire::link::OfferedShare;
 
 use super::{Store, StoreError};
 
@@ -15,16 +16,28 @@ pub struct SharedFolder {
     pub name: String,
     /// Where it is on this machine.
     pub folder: PathBuf,
+    /// True for this machine's inbox.
+    pub inbox: bool,
+}
+
+impl SharedFolder {
+    /// As others are told of it.
+    #[must_use]
+    pub fn offered(&self) -> OfferedShare {
+        OfferedShare { id: self.id, name: self.name.clone(), read_only: false, inbox: self.inbox }
+    }
 }
 
 impl Store {
     pub(crate) async fn shares(&self) -> Result<Vec<SharedFolder>, StoreError> {
-        let rows: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT id, name, folder FROM shares ORDER BY name").fetch_all(&self.pool).await?;
+        let rows: Vec<(String, String, String, bool)> =
+            sqlx::query_as("SELECT id, name, folder, inbox FROM shares ORDER BY inbox, name")
+                .fetch_all(&self.pool)
+                .await?;
         rows.into_iter()
-            .map(|(id, name, folder)| {
+            .map(|(id, name, folder, inbox)| {
                 let id = id.parse().map_err(|_| StoreError::Row("share"))?;
-                Ok(SharedFolder { id, name, folder: PathBuf::from(folder) })
+                Ok(SharedFolder { id, name, folder: PathBuf::from(folder), inbox })
             })
             .collect()
     }
@@ -47,6 +60,39 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Says where this machine's inbox is, which is made if there is none yet: then by the first name that is free.
+    pub(crate) async fn put_inbox(
+        &self,
+        folder: &str,
+        names: impl IntoIterator<Item = String>,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let there = sqlx::query("UPDATE shares SET folder = ? WHERE inbox = 1")
+            .bind(folder)
+            .execute(&mut *tx)
+            .await?;
+        let mut made = there.rows_affected() > 0;
+        let id = ShareId::generate();
+        for name in names {
+            if made {
+                break;
+            }
+            let tried = sqlx::query(
+                "INSERT INTO shares (id, name, folder, created_ms, inbox) VALUES (?, ?, ?, ?, 1)
+                 ON CONFLICT (name) DO NOTHING",
+            )
+            .bind(id.to_string())
+            .bind(name)
+            .bind(folder)
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?;
+            made = tried.rows_affected() > 0;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Renames a share; false if the name is taken by another.

@@ -79,6 +79,7 @@ pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
                 open_browser: config.open_browser,
             },
             default_folder: config.folder.clone(),
+            inbox_dir: config.inbox.clone(),
             own_certificate: config.own_certificate(),
             ticket_key_lifetime: config.ticket_key_lifetime,
             clock: Arc::new(SystemClock::default()),
@@ -102,7 +103,8 @@ pub fn with_description(router: Router) -> Router {
 }
 
 fn offered(share: &coordinator::SharedFolder) -> OfferedFolder {
-    OfferedFolder { id: share.id, name: share.name.clone(), folder: share.folder.clone() }
+    let coordinator::SharedFolder { id, name, folder, inbox } = share.clone();
+    OfferedFolder { id, name, folder, inbox }
 }
 
 /// What the agent is to offer, now and whenever it changes.

@@ -111,6 +111,7 @@ fn registration(device_name: &str, offer: &Offer, addresses: &Addresses) -> Regi
         id: share.id,
         name: share.shown_name(),
         read_only: false,
+        inbox: share.inbox,
     });
     Registration {
         name: device_name.to_owned(),

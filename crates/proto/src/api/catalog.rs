@@ -49,6 +49,9 @@ pub struct Share {
     pub name: String,
     /// True if nothing can be written to it, whatever a grant says.
     pub read_only: bool,
+    /// True for the machine's inbox, to which comes what is sent to it. Its owner's alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inbox: bool,
     /// True if its machine answers now.
     pub device_online: bool,
     /// What the caller may do with it.
@@ -62,7 +65,7 @@ pub struct Share {
 /// The shares the caller can see.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Shares {
-    /// Sorted by device and name.
+    /// Sorted by device and name, inboxes last.
     pub shares: Vec<Share>,
 }
 
@@ -87,6 +90,8 @@ pub struct AddShare {
 pub struct SharesQuery {
     /// Only those of this machine.
     pub device_id: Option<String>,
+    /// True to be told of inboxes too: they are shares like others, but where people share things they are in the way.
+    pub inbox: bool,
 }
 
 /// Shows a machine to others, or hides it from everybody but its owner.

@@ -52,6 +52,9 @@ pub struct OfferedShare {
     /// True if nothing can be written to it, whatever a grant says.
     #[serde(default)]
     pub read_only: bool,
+    /// True for the device's inbox: its owner's alone, whatever a grant says. One at most.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inbox: bool,
 }
 
 /// What a device says of itself when it registers.

@@ -80,7 +80,7 @@ impl Line {
 }
 
 pub(super) fn share(name: &str) -> OfferedShare {
-    OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false }
+    OfferedShare { id: ShareId::generate(), name: name.into(), read_only: false, inbox: false }
 }
 
 /// What a machine says first, and how it may be wrong.

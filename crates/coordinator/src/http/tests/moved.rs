@@ -52,6 +52,7 @@ impl Cast {
                     id: *id,
                     name: format!("Share {name}"),
                     read_only: shares >> 7 == 1,
+                    inbox: false,
                 });
                 let (device, skew) = (self.machines[machine], time::Duration::ZERO);
                 let offer = offered.collect();
