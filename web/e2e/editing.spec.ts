@@ -100,6 +100,13 @@ test('encodings and line endings stay as they are', async ({ machine, page }) =>
   await save(page);
   expect(bytes('wide.txt')).toEqual(utf16('one\r\ntwo 🚋!\r\nthree\r\n'));
 
+  machine.put('unmarked.txt', utf16('one\r\ntwo\r\n').subarray(2));
+  await edit(machine, page, 'unmarked.txt');
+  await expect(page.getByText('UTF-16LE no BOM')).toBeVisible();
+  await append(page, 'two', ' 🚋');
+  await save(page);
+  expect(bytes('unmarked.txt')).toEqual(utf16('one\r\ntwo 🚋\r\n').subarray(2));
+
   await edit(machine, page, 'bom.txt');
   await append(page, 'two', '!');
   await save(page);
@@ -256,6 +263,43 @@ test('unsaved changes outlive a reload, and are let go when they are not wanted'
   await button(page, 'Discard them').click();
   await expect.poll(kept).toBe(0);
   await expect(text(page)).not.toContainText('unwanted');
+});
+
+test('a merge that is half done outlives a reload', async ({ machine, page }) => {
+  await edit(machine, page);
+  await append(page, 'Alfama', ' mine');
+  await append(page, 'The last train', ' mine');
+  const theirs = NOTES.replace('Alfama', 'Alfama, theirs').replace('The last', 'Theirs: the last');
+  machine.put('notes.md', theirs);
+  await button(page, 'Merge now').click();
+  await expect(page.getByText('2 places to choose')).toBeVisible();
+  await page.getByRole('radio', { name: 'Both' }).click();
+  await expect(page.getByText('1 place to choose · 1 joined')).toBeVisible();
+  const kept = () =>
+    page.evaluate(
+      () =>
+        new Promise<boolean>((done) => {
+          const opening = indexedDB.open('lanthorn-drafts');
+          opening.onsuccess = () => {
+            const all = opening.result.transaction('drafts').objectStore('drafts').getAll();
+            all.onsuccess = () => done(all.result.some((draft) => draft.merging?.open.length === 1));
+          };
+        }),
+    );
+  await expect.poll(kept).toBe(true);
+  page.on('dialog', (question) => void question.accept());
+  await page.reload();
+  await expect(page.getByText('They were being merged; what was chosen is kept.')).toBeVisible();
+  await button(page, 'Go on with them').click();
+  await expect(page.getByText('1 place to choose · 1 joined')).toBeVisible();
+  await page.getByRole('radio', { name: 'Yours' }).click();
+  await button(page, 'Save the result').click();
+  await expect(text(page)).toBeFocused();
+  expect(read(machine)).toBe(
+    theirs
+      .replace('Alfama, theirs', 'Alfama mine\n- Alfama, theirs')
+      .replace('Theirs: the last train leaves at 23:40.', 'The last train leaves at 23:40. mine'),
+  );
 });
 
 test('closing with changes asks, and walking away keeps them', async ({ machine, page }) => {

@@ -205,6 +205,60 @@ for (const knows of [true, false]) {
   });
 }
 
+test('an upload that was begun elsewhere is listed, gone on with or given up', async ({ machine, page }) => {
+  const content = bytes(6 * MIB);
+  const film = own(machine, 'film.bin', content);
+  const folder = await machine.address(page, 'in');
+  const [, device, share] = /files\/([^/]+)\/([^/]+)/.exec(folder) ?? [];
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  for (const name of ['film.bin', 'unwanted.bin']) {
+    const modified = base64('2024-02-03T04:05:06Z');
+    await page.request.post(`${machine.url}/api/v1/devices/${device}/shares/${share}/uploads`, {
+      headers: {
+        'X-Lanthorn': '1',
+        Origin: machine.url,
+        'Tus-Resumable': '1.0.0',
+        'Upload-Length': String(content.length),
+        'Upload-Metadata': `path ${base64(`in/${name}`)},modified ${modified}`,
+        'Content-Type': 'application/offset+octet-stream',
+      },
+      data: Buffer.from(content.subarray(0, 2 * MIB)),
+      failOnStatusCode: true,
+    });
+  }
+  // Some time ago, so that nothing comes to it any more.
+  await page.route('**/uploads', async (route) => {
+    if (route.request().method() !== 'GET') return route.continue();
+    const answer = await route.fetch();
+    const body = (await answer.json()) as { uploads: { expires: string }[] };
+    for (const one of body.uploads) one.expires = new Date(Date.parse(one.expires) - 3_600_000).toISOString();
+    await route.fulfill({ response: answer, json: body });
+  });
+  await page.addInitScript(() => Object.assign(window, { showOpenFilePicker: undefined }));
+  const { begun, pieces } = watch(page);
+  await open(machine, page);
+  await expect(tray(page)).toContainText('2 uploads were interrupted');
+  const item = tray(page).getByRole('group', { name: /^film\.bin/ });
+  const choose = async (file: string) => {
+    const chooser = page.waitForEvent('filechooser');
+    await item.getByRole('button', { name: 'Choose the file…' }).click();
+    await (await chooser).setFiles(file);
+  };
+  await choose(own(machine, 'other.bin', bytes(5 * MIB)));
+  await expect(item).toContainText('This is another file');
+  await choose(film);
+  await expect.poll(() => existsSync(inside(machine, 'film.bin'))).toBe(true);
+  expect(readFileSync(inside(machine, 'film.bin')).equals(content)).toBe(true);
+  expect(begun).toEqual([]);
+  expect(Math.min(...pieces)).toBe(2 * MIB);
+
+  const given = page.waitForResponse((answer) => answer.request().method() === 'DELETE');
+  const unwanted = tray(page).getByRole('group', { name: /^unwanted\.bin/ });
+  await unwanted.getByRole('button', { name: 'Discard' }).click();
+  expect((await given).status()).toBe(204);
+  await expect(unwanted).toHaveCount(0);
+});
+
 test('the page asks before it is closed while something runs', async ({ machine, page }) => {
   const film = own(machine, 'film.bin', bytes(12 * MIB));
   await open(machine, page);

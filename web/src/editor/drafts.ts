@@ -2,6 +2,20 @@
 // file and tab; a tab that is open holds its drafts, so that another one does not offer them.
 import type { Place } from '../api/files';
 import type { TextFormat } from './text-format';
+import type { Span } from './three-way';
+
+/** A merge that is not saved yet: what of its result stands so far. */
+export interface HalfMerge {
+  base: string | undefined;
+  mine: string;
+  /** The other side. */
+  version: string;
+  text: string;
+  /** Where each place is in the text. */
+  spans: Span[];
+  /** Places for which somebody still has to choose. */
+  open: number[];
+}
 
 /** A text that was changed, and what it was changed from. */
 export interface Draft {
@@ -16,6 +30,8 @@ export interface Draft {
   /** The version that was; empty where there was no file. */
   version: string;
   format: TextFormat;
+  /** Where it is being merged. */
+  merging?: HalfMerge;
   /** When it was last changed, in milliseconds. */
   changed: number;
   /** Until when the tab that made it counts as open. */

@@ -3,7 +3,7 @@
 import { ApiFailure } from '../api/client';
 import { TooLarge, type Condition, type Content } from '../api/contents';
 import type { Conflict, Seen } from '../api/types';
-import type { Draft } from './drafts';
+import type { Draft, HalfMerge } from './drafts';
 import { PLAIN, readText, withEndings, writeText, type TextFile, type TextFormat } from './text-format';
 
 /** The file on its machine. */
@@ -27,7 +27,7 @@ export interface DraftKeeper {
   drop: (draft: Draft) => Promise<void>;
 }
 
-export type Kept = Pick<Draft, 'text' | 'base' | 'version' | 'format' | 'changed'>;
+export type Kept = Pick<Draft, 'text' | 'base' | 'version' | 'format' | 'changed' | 'merging'>;
 
 /** A content of the file; the version is empty where there is no file. */
 export interface Base extends TextFile {
@@ -44,6 +44,8 @@ export interface Merge {
   again: boolean;
   /** Characters of the result that the file's encoding does not have. */
   lost: string[];
+  /** Where it was begun before. */
+  half?: HalfMerge;
 }
 
 /** What somebody has to decide before anything else happens. */
@@ -96,6 +98,8 @@ export class EditSession {
   /** What was seen while a request was under way, which may have been its own doing. */
   #unlooked: Seen | undefined;
   #keeping: ReturnType<typeof setTimeout> | undefined;
+  /** What of a merge stands so far; its text is only made of what is on the screen when it is kept. */
+  #half: (() => HalfMerge) | undefined;
   #over = false;
   readonly #disk: Disk;
   readonly #drafts: DraftKeeper;
@@ -164,6 +168,8 @@ export class EditSession {
     this.format = draft.format;
     this.shown = { text: draft.text };
     this.changed = true;
+    const { merging } = draft;
+    this.#half = merging && (() => merging);
     await this.#drafts.adopt(draft).catch(() => undefined);
     if (stale) await this.merge();
   }
@@ -182,6 +188,20 @@ export class EditSession {
     if (this.note === 'reloaded') this.note = 'none';
     // What was changed here was taken back: nothing stands against what is there now.
     if (!changed && this.note === 'changed' && !this.busy) void this.#reload();
+    // It was a merge of another text.
+    this.#half = undefined;
+    this.#keepSoon();
+  }
+
+  /** So far the result of the merge is this. */
+  merging(result: { text: () => string } & Pick<HalfMerge, 'spans' | 'open'>): void {
+    if (this.question?.about !== 'merge') return;
+    const { base, mine, theirs } = this.question.merge;
+    this.#half = () => ({ ...result, text: result.text(), base, mine, version: theirs.version });
+    this.#keepSoon();
+  }
+
+  #keepSoon(): void {
     clearTimeout(this.#keeping);
     this.#keeping = setTimeout(() => void this.#keep(), KEEP_AFTER_MS);
   }
@@ -268,6 +288,12 @@ export class EditSession {
     // The same again after all: there is nothing to merge.
     if (version === this.#base.version) return this.cancel();
     if (!theirs) return void (this.question = { about: 'two-versions', mergeable: false });
+    const half = this.#half?.();
+    if (half?.version === version) {
+      const { base, mine } = half;
+      this.question = { about: 'merge', merge: { base, mine, theirs, again: false, lost: [], half } };
+      return;
+    }
     const [mine, base] = [this.#text(), await this.#commonBase()];
     this.question = { about: 'merge', merge: { base, mine, theirs, again: false, lost: [] } };
   }
@@ -314,6 +340,7 @@ export class EditSession {
     const raw = withEndings(text, this.format, merged?.raw ?? this.#base.raw);
     this.#base = { text, raw, format: this.format, version };
     this.#baseKnown = true;
+    this.#half = undefined;
     this.question = null;
     this.note = 'none';
     this.savedAt = new Date();
@@ -447,13 +474,16 @@ export class EditSession {
     const { raw, version } = this.#base;
     const draft = { text: this.#text(), version, format: this.format, changed: Date.now() };
     const base = this.#baseKnown ? raw : undefined;
-    try {
-      // Where there is no room for both, what was typed matters more: the base may be among the file's versions.
-      await this.#drafts.keep({ ...draft, base }, held).catch(() => this.#drafts.keep(draft, held));
-      this.drafts = true;
-    } catch {
-      this.drafts = false;
-    }
+    // Where there is no room for all of it, what was typed matters most: the base may be among the file's versions.
+    const some = [{ ...draft, base, merging: this.#half?.() }, { ...draft, base }, draft];
+    let kept = false;
+    const tryToKeep = (one: Kept) =>
+      this.#drafts.keep(one, held).then(
+        () => true,
+        () => false,
+      );
+    for (const one of some) kept ||= await tryToKeep(one);
+    this.drafts = kept;
   }
 }
 

@@ -213,6 +213,37 @@ describe('where something else is there by now', () => {
     expect(drafts.kept).toBeUndefined();
   });
 
+  it('is kept half done, and gone on with', async () => {
+    await session.merge();
+    const { base, mine } = merge();
+    session.merging({ text: () => 'half done', spans: [{ from: 0, to: 4 }], open: [0] });
+    await session.hold();
+    const half = { base, mine, version: 'v2', text: 'half done', spans: [{ from: 0, to: 4 }], open: [0] };
+    expect(drafts.kept?.merging).toEqual(half);
+    // After a reload.
+    await begin().open({ resume: true });
+    await vi.waitFor(() => expect(session.question?.about).toBe('merge'));
+    expect(merge()).toMatchObject({ base, mine, half });
+  });
+
+  it('is begun anew where the other side changed, or mine did', async () => {
+    await session.merge();
+    session.merging({ text: () => 'half done', spans: [], open: [] });
+    session.cancel();
+    await session.merge();
+    expect(merge().half?.text).toBe('half done');
+    session.cancel();
+    disk.put('THEIRS AGAIN\nb\nc\n');
+    await session.merge();
+    expect(merge().half).toBeUndefined();
+    session.merging({ text: () => 'half done', spans: [], open: [] });
+    session.cancel();
+    type('a\nb\nMINE AGAIN\n');
+    await session.merge();
+    expect(merge().mine).toBe('a\nb\nMINE AGAIN\n');
+    expect(merge().half).toBeUndefined();
+  });
+
   it('a change while it is merged is merged as well', async () => {
     await session.merge();
     disk.put('THEIRS\nb\nc\nmore\n');

@@ -35,7 +35,9 @@ const places = StateField.define<Places>({
 /** The places of a result that was composed so. */
 export const withPlaces = (spans: Span[], marks: Marks): Extension => places.init(() => ({ spans, marks }));
 
-export const spanAt = (state: EditorState, hunk: number): Span | undefined => state.field(places).spans[hunk];
+export const spansOf = (state: EditorState): readonly Span[] => state.field(places).spans;
+
+export const spanAt = (state: EditorState, hunk: number): Span | undefined => spansOf(state)[hunk];
 
 /** The place that the cursor is in; -1 if it is in none. */
 export function placeAt(state: EditorState, position: number): number {

@@ -21,6 +21,8 @@ describe('what is read', () => {
     ['UTF-8 BOM', bytes([0xef, 0xbb, 0xbf], 'olá'), 'olá'],
     ['UTF-16LE', utf16('olá 🚋', true), 'olá 🚋'],
     ['UTF-16BE', utf16('olá 🚋', false), 'olá 🚋'],
+    ['UTF-16LE no BOM', utf16('olá 🚋\n', true).slice(2), 'olá 🚋\n'],
+    ['UTF-16BE no BOM', utf16('olá 🚋\n', false).slice(2), 'olá 🚋\n'],
     ['Windows-1252', bytes('ol', [0xe1, 0x20, 0x80, 0x8d]), 'olá €\u008d'],
     ['Windows-1252', bytes([0xef, 0xbb, 0xbf, 0xe1]), 'ï»¿á'],
     ['UTF-8', bytes(), ''],

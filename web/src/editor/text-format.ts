@@ -1,8 +1,11 @@
 // A text file as bytes and as text, without loss: encoding and line endings are read, kept beside the text, and written
 // back. Pure; knows nothing of where the bytes come from.
+import { unmarkedUtf16 } from '../lib/utf16';
 import { keepEndings, type LineEnding } from './line-endings';
 
-export type Encoding = 'UTF-8' | 'UTF-8 BOM' | 'UTF-16LE' | 'UTF-16BE' | 'Windows-1252';
+export type Encoding = 'UTF-8' | 'UTF-8 BOM' | Utf16 | 'Windows-1252';
+/** With a byte order mark, as usual, or without. */
+type Utf16 = 'UTF-16LE' | 'UTF-16BE' | 'UTF-16LE no BOM' | 'UTF-16BE no BOM';
 
 /** How a text stands on the disk. */
 export interface TextFormat {
@@ -60,7 +63,10 @@ export function withEndings(text: string, format: TextFormat, raw: string): stri
 const startsWith = (bytes: Uint8Array, mark: number[]) => mark.every((byte, i) => bytes[i] === byte);
 
 function decode(bytes: Uint8Array): { encoding: Encoding; raw: string } | undefined {
-  if (startsWith(bytes, BOM_16LE) || startsWith(bytes, BOM_16BE)) return decodeUtf16(bytes);
+  if (startsWith(bytes, BOM_16LE)) return decodeUtf16(bytes, 'UTF-16LE');
+  if (startsWith(bytes, BOM_16BE)) return decodeUtf16(bytes, 'UTF-16BE');
+  const order = unmarkedUtf16(bytes);
+  if (order) return decodeUtf16(bytes, order === 'little' ? 'UTF-16LE no BOM' : 'UTF-16BE no BOM');
   if (bytes.subarray(0, PROBE).includes(0)) return undefined;
   const marked = startsWith(bytes, BOM_8);
   try {
@@ -74,14 +80,18 @@ function decode(bytes: Uint8Array): { encoding: Encoding; raw: string } | undefi
   }
 }
 
+const isMarked = (encoding: Utf16) => !encoding.endsWith('no BOM');
+const isLittle = (encoding: Utf16) => encoding.startsWith('UTF-16LE');
+const isUtf16 = (encoding: Encoding): encoding is Utf16 => encoding.startsWith('UTF-16');
+
 /** By hand: a decoder would replace half a character, and the bytes would not come back. */
-function decodeUtf16(bytes: Uint8Array): { encoding: Encoding; raw: string } | undefined {
+function decodeUtf16(bytes: Uint8Array, encoding: Utf16): { encoding: Encoding; raw: string } | undefined {
   if (bytes.length % 2) return undefined;
-  const little = startsWith(bytes, BOM_16LE);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let raw = '';
-  for (let at = 2; at < bytes.length; at += 2) raw += String.fromCharCode(view.getUint16(at, little));
-  return { encoding: little ? 'UTF-16LE' : 'UTF-16BE', raw };
+  for (let at = isMarked(encoding) ? 2 : 0; at < bytes.length; at += 2)
+    raw += String.fromCharCode(view.getUint16(at, isLittle(encoding)));
+  return { encoding, raw };
 }
 
 function endingsOf(raw: string): Pick<TextFormat, 'ending' | 'mixed'> {
@@ -94,7 +104,7 @@ function endingsOf(raw: string): Pick<TextFormat, 'ending' | 'mixed'> {
 
 function encode(text: string, encoding: Encoding): Written {
   if (encoding === 'Windows-1252') return encodeBytes(text);
-  if (encoding === 'UTF-16LE' || encoding === 'UTF-16BE') return encodeUtf16(text, encoding === 'UTF-16LE');
+  if (isUtf16(encoding)) return encodeUtf16(isMarked(encoding) ? `\ufeff${text}` : text, isLittle(encoding));
   const body = new TextEncoder().encode(text);
   const mark = encoding === 'UTF-8 BOM' ? BOM_8 : [];
   const bytes = new Uint8Array(mark.length + body.length);
@@ -107,10 +117,9 @@ function encode(text: string, encoding: Encoding): Written {
 const LONE_HALF = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 function encodeUtf16(text: string, little: boolean): Written {
-  const bytes = new Uint8Array(2 + text.length * 2);
+  const bytes = new Uint8Array(text.length * 2);
   const view = new DataView(bytes.buffer);
-  view.setUint16(0, 0xfeff, little);
-  for (let i = 0; i < text.length; i += 1) view.setUint16(2 + i * 2, text.charCodeAt(i), little);
+  for (let i = 0; i < text.length; i += 1) view.setUint16(i * 2, text.charCodeAt(i), little);
   return { bytes, lost: [] };
 }
 

@@ -14,6 +14,11 @@ describe('decodeText', () => {
   ])('%s', (_, bytes, text, encoding) => {
     expect(decodeText(bytes, true)).toEqual({ text, encoding, binary: false });
   });
+  it('knows UTF-16 without a mark', () => {
+    const bytes = Uint8Array.from(Buffer.from('Lisboa\n', 'utf16le'));
+    expect(decodeText(bytes, true)).toEqual({ text: 'Lisboa\n', encoding: 'UTF-16LE', binary: false });
+  });
+
   it('leaves out the half of a character at a cut', () => {
     const bytes = utf8('añ');
     expect(decodeText(bytes.subarray(0, 2), false)).toMatchObject({ text: 'a', encoding: 'UTF-8' });

@@ -1,5 +1,6 @@
-// Bytes of a text file as text: what the byte order mark says, else UTF-8, else Windows-1252, which every byte is.
-// Pure; knows nothing of where the bytes come from.
+// Bytes of a text file as text: what the byte order mark says, else what they look like: UTF-16, UTF-8 or Windows-1252,
+// which every byte is. Pure; knows nothing of where the bytes come from.
+import { unmarkedUtf16 } from '../lib/utf16';
 
 export type Decoded = {
   text: string;
@@ -18,7 +19,10 @@ const MARKS: [string, number[]][] = [
 /** Decodes `bytes`. `whole` is false for the beginning of a longer file, whose last character may be cut in two. */
 export function decodeText(bytes: Uint8Array, whole: boolean): Decoded {
   const mark = MARKS.find(([, signature]) => signature.every((byte, i) => bytes[i] === byte));
-  if (mark) return { text: decode(mark[0], bytes, whole), encoding: mark[0], binary: false };
+  const order = mark ? undefined : unmarkedUtf16(bytes);
+  const wide = order && (order === 'little' ? 'UTF-16LE' : 'UTF-16BE');
+  const encoding = mark?.[0] ?? wide;
+  if (encoding) return { text: decode(encoding, bytes, whole), encoding, binary: false };
   if (bytes.subarray(0, 8_192).includes(0)) return { text: '', encoding: '', binary: true };
   try {
     return { text: decode('UTF-8', bytes, whole, true), encoding: 'UTF-8', binary: false };

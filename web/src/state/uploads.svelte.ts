@@ -1,5 +1,7 @@
 // The way to the uploads for the rest of the page: small, since all of the page has it. The uploads themselves are
 // loaded when something is dropped, pasted or picked for the first time, or was under way before a reload.
+import { getUploads } from '../api/acts';
+import type { Place } from '../api/files';
 import type { FolderPlace } from '../routes';
 import type { Dropped } from '../upload/capture';
 import type { Source } from '../upload/gather';
@@ -12,6 +14,7 @@ class Uploads {
   queue = $state.raw<Queue | null>(null);
   #loading: Promise<Queue> | undefined;
   #restored = false;
+  #looked = new Set<string>();
 
   load(): Promise<Queue> {
     return (this.#loading ??= import('../upload/queue.svelte').then(
@@ -30,6 +33,24 @@ class Uploads {
     const { pick } = await import('../upload/pick');
     const source = await pick(what);
     if (source) await this.#add(folder, target, source);
+  }
+
+  /** Asks the visitor for one file. */
+  async pickOne(): Promise<File | undefined> {
+    const { pick } = await import('../upload/pick');
+    let one: File | undefined;
+    await (await pick('files'))?.walk(({ files }) => (one ??= files[0]?.file));
+    return one;
+  }
+
+  /** Once for each share: what waits there for its rest, wherever it was begun. */
+  async look(place: Place): Promise<void> {
+    const share = `${place.device}/${place.share}`;
+    if (this.#looked.has(share)) return;
+    this.#looked.add(share);
+    // Whoever may not be told now is not told.
+    const { uploads } = await getUploads(place).catch(() => ({ uploads: [] }));
+    if (uploads.length > 0) await (await this.load()).found(place, uploads);
   }
 
   /** Once after signing in: takes up what a reload interrupted, and goes on where nobody was signed in any more. */

@@ -33,6 +33,7 @@ export const en = {
     noDrafts: 'This browser does not keep unsaved changes. Save before you close the page.',
     draftFound: (when: string) => `You have unsaved changes from ${when}.`,
     draftStale: 'The file has changed since then; going on merges both.',
+    draftMerging: 'They were being merged; what was chosen is kept.',
     draftResume: 'Go on with them',
     draftDiscard: 'Discard them',
     reloaded: 'The file was changed elsewhere. This is its present text.',

@@ -33,6 +33,7 @@ export const fr: EditingWords = {
       'Ce navigateur ne garde pas les modifications non enregistrées. Enregistrez avant de fermer la page.',
     draftFound: (when) => `Vous avez des modifications non enregistrées (${when}).`,
     draftStale: 'Le fichier a changé depuis ; continuer réunit les deux.',
+    draftMerging: 'Vous étiez en train de les réunir ; vos choix sont conservés.',
     draftResume: 'Les reprendre',
     draftDiscard: 'Les abandonner',
     reloaded: 'Le fichier a été modifié ailleurs. Voici son texte actuel.',

@@ -56,6 +56,11 @@ export const en = {
     goOnHint: 'The browser still knows where these files are, and asks whether they may be read.',
     dropAgain: 'Drop the same files again to go on where they stopped.',
     chooseAgain: 'Choose them again…',
+    elsewhere: (name: string, came: string) => `${name}: ${came} came`,
+    someCame: (size: string) => size,
+    elsewhereHint: 'It was begun elsewhere. Choose the same file to go on where it stopped.',
+    otherFile: 'This is another file than the one that was begun.',
+    chooseOne: 'Choose the file…',
     discard: 'Discard',
   },
   manage: {

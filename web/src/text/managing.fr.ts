@@ -14,9 +14,9 @@ export const fr: ManagingWords = {
     uploading: (count, shown) => `Envoi de ${shown} ${plural(count, 'fichier', 'fichiers')}`,
     filesShort: (count, shown) => `${shown} ${plural(count, 'fichier', 'fichiers')}`,
     uploaded: (count, shown) => `${shown} ${plural(count, 'fichier envoyé', 'fichiers envoyés')}`,
-    uploadedTo: (count: number, shown: string, folder: string) =>
+    uploadedTo: (count, shown, folder) =>
       `${shown} ${plural(count, 'fichier envoyé', 'fichiers envoyés')} dans ${folder}`,
-    cutIn: (folder: string) => `Tous les fichiers pour ${folder} n’avaient pas encore été trouvés`,
+    cutIn: (folder) => `Tous les fichiers pour ${folder} n’avaient pas encore été trouvés`,
     needsAnswer: (count, shown) => `${shown} ${plural(count, 'nom est déjà pris', 'noms sont déjà pris')}`,
     interrupted: (count, shown) =>
       `${shown} ${plural(count, 'envoi a été interrompu', 'envois ont été interrompus')}`,
@@ -55,6 +55,11 @@ export const fr: ManagingWords = {
     goOnHint: 'Le navigateur sait encore où sont ces fichiers et demande s’ils peuvent être lus.',
     dropAgain: 'Déposez à nouveau les mêmes fichiers pour reprendre où ils se sont arrêtés.',
     chooseAgain: 'Les choisir à nouveau…',
+    elsewhere: (name, came) => `${name} : ${came} reçus`,
+    someCame: (size) => size,
+    elsewhereHint: 'Cet envoi a commencé ailleurs. Choisissez le même fichier pour le continuer.',
+    otherFile: 'Ce n’est pas le fichier dont l’envoi a commencé.',
+    chooseOne: 'Choisir le fichier…',
     discard: 'Abandonner',
   },
   manage: {

@@ -169,6 +169,10 @@ function missing([path, size, modified, to]: ItemRecord): Item {
   return item;
 }
 
+/** The uploads that are under way somewhere in this browser. */
+export const keptUploads = async (): Promise<string[]> =>
+  (await keptBatches()).flatMap(({ items }) => items.flatMap(({ upload }) => upload ?? []));
+
 /** Takes a batch for this tab, for as long as the tab lives; false if another tab has it. */
 export function claim(id: string): Promise<boolean> {
   if (!navigator.locks) return Promise.resolve(true);

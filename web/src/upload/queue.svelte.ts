@@ -2,10 +2,11 @@
 // how it stands. One for the whole page; loaded when it is first needed.
 import { ApiFailure, tellSignedOut } from '../api/client';
 import { stat, type Place } from '../api/files';
-import { getUploads } from '../api/acts';
+import { getUploads, uploadUrl } from '../api/acts';
 import type { Clash, Entry, Upload } from '../api/types';
 import { escapePath } from '../lib/names';
-import { joinPath, type FolderPlace } from '../routes';
+import { joinPath, lastName, parentPath, type FolderPlace } from '../routes';
+import { catalog } from '../state/catalog.svelte';
 import { formatCount } from '../lib/format';
 import { pushUndo, type Part } from '../manage/undo';
 import { changes } from '../state/changes';
@@ -13,12 +14,14 @@ import { manage } from '../state/manage.svelte';
 import { managingWords } from '../text/managing.svelte';
 import { text } from '../text/text.svelte';
 import { Batch, Item } from './batch';
+import { isSameFile, waiting, type Elsewhere } from './elsewhere';
 import { Engine, failedItem, type Hold } from './engine';
 import { fromHandles, type Found, type Source } from './gather';
 import { Intake } from './intake';
 import * as keep from './keep';
 import { Rate, secondsLeft } from './rate';
 import { Waited } from './resume';
+import { plain } from './tus';
 import { send } from './xhr';
 
 /** How often the screen is told how it stands. */
@@ -61,6 +64,8 @@ export interface View {
   question: Line | undefined;
   /** Batches of which the browser has lost the files. */
   interrupted: Batch[];
+  /** Uploads that were begun otherwise than here. */
+  elsewhere: Elsewhere[];
 }
 
 const NOTHING: View = {
@@ -83,6 +88,7 @@ const NOTHING: View = {
   failures: [],
   question: undefined,
   interrupted: [],
+  elsewhere: [],
 };
 
 export class Queue {
@@ -92,6 +98,7 @@ export class Queue {
   #rate = new Rate();
   /** Of what has come since the tray was empty: by these names it is undone. */
   #undoable: string[] = [];
+  #elsewhere: Elsewhere[] = [];
   /** True while the screen will be told shortly. */
   #due = false;
 
@@ -229,6 +236,53 @@ export class Queue {
     if (await mayRead(batch.handles, 'queryPermission')) await this.#reread(batch);
   }
 
+  /** What waits on a machine for its rest; what is known here is told of otherwise. */
+  async found(place: Place, uploads: Upload[]): Promise<void> {
+    const ours = this.#engine.batches.flatMap(({ items }) => items.flatMap(({ upload }) => upload ?? []));
+    const known = new Set([...ours, ...(await keep.keptUploads())]);
+    this.#elsewhere.push(...waiting(uploads, known, Date.now()).map((upload) => ({ place, upload })));
+    this.#changed();
+  }
+
+  /** Goes on with what was begun elsewhere; false if this is another file. */
+  async goOnWith(one: Elsewhere, file: File): Promise<boolean> {
+    const { place, upload } = one;
+    const about = await this.#ask('HEAD', one);
+    if (!about || !isSameFile(upload, about, file)) return false;
+    const folder = parentPath(upload.path);
+    const target = lastName(folder) || (catalog.share(place.share)?.name ?? '');
+    const batch = new Batch({ id: newId(), place, folder, target, made: [] });
+    const item = new Item(file.name, file.size, file.lastModified, file);
+    [item.to, item.upload] = [upload.path, upload.id];
+    await keep.claim(batch.id);
+    await keep.keepBatch(batch);
+    await keep.markFound(batch, [item], []);
+    await keep.markBegun(batch, item);
+    batch.grow([item]);
+    this.#forgetElsewhere(one);
+    this.#engine.add(batch);
+    this.#whole(batch);
+    this.#engine.resume();
+    return true;
+  }
+
+  /** Lets the machine forget what was begun elsewhere. */
+  async giveUp(one: Elsewhere): Promise<void> {
+    this.#forgetElsewhere(one);
+    await this.#ask('DELETE', one);
+  }
+
+  #ask(method: 'HEAD' | 'DELETE', { place, upload }: Elsewhere) {
+    const { signal } = new AbortController();
+    const url = uploadUrl(place, upload.id);
+    return send({ method, url, headers: plain(null), signal }).catch(() => undefined);
+  }
+
+  #forgetElsewhere(one: Elsewhere): void {
+    this.#elsewhere = this.#elsewhere.filter((other) => other !== one);
+    this.#changed();
+  }
+
   /** Reads the files of an interrupted batch again, where the browser can; false if they must be dropped again. */
   async goOn(batch: Batch): Promise<boolean> {
     if (!(await mayRead(batch.handles, 'requestPermission'))) return false;
@@ -335,6 +389,7 @@ export class Queue {
         .slice(0, MOST_LINES),
       question: asking && question && linesOf(asking, [question])[0],
       interrupted: batches.filter(isInterrupted),
+      elsewhere: this.#elsewhere,
     };
   }
 }

@@ -23,6 +23,7 @@ const view = (some: Partial<View> = {}): View => ({
   failures: [],
   question: undefined,
   interrupted: [],
+  elsewhere: [],
   ...some,
 });
 

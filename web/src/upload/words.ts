@@ -21,7 +21,8 @@ export function headline(view: View, words: Words, language: Language, short: bo
   const count = formatCount(view.files, language);
   if (view.running) return short ? upload.filesShort(view.files, count) : upload.uploading(view.files, count);
   if (view.asking > 0) return upload.needsAnswer(view.asking, formatCount(view.asking, language));
-  if (view.missing > 0) return upload.interrupted(view.missing, formatCount(view.missing, language));
+  const interrupted = Math.max(view.missing, view.interrupted.length) + view.elsewhere.length;
+  if (interrupted > 0) return upload.interrupted(interrupted, formatCount(interrupted, language));
   if (view.failed > 0) return upload.someFailed(view.failed, formatCount(view.failed, language));
   return upload.uploaded(view.files, count);
 }
