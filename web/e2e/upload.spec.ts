@@ -110,12 +110,14 @@ test('what has come is taken back: a file by its token, a folder as a whole', as
   own(machine, 'trip/deep/b.txt', 'b');
   const folder = ownFolder(machine, 'trip');
   await open(machine, page);
-  await drop(page, [folder, own(machine, 'film.bin', bytes(3 * MIB))]);
-  await expect(tray(page)).toContainText('2 files uploaded');
+  await drop(page, [folder, own(machine, 'film.bin', bytes(3 * MIB)), own(machine, 'beside.txt', 'x')]);
+  await expect(tray(page)).toContainText('3 files uploaded');
   await tray(page).getByRole('button', { name: 'Undo' }).click();
   await expect.poll(() => readdirSync(join(machine.shared, 'in'))).toEqual(['there']);
   await expect(tray(page)).toHaveCount(0);
-  await expect(page.getByRole('status').getByText(/^Undone: 2 files uploaded to in/)).toBeVisible();
+  await expect(page.getByRole('status').getByText(/^Undone: 3 files uploaded to in/)).toBeVisible();
+
+  await expect(page.getByRole('dialog')).toHaveCount(0);
 
   // Into a folder of the list, and by keys; what was replaced is there again.
   await expect(page.getByRole('row', { name: 'trip' })).toHaveCount(0);

@@ -339,10 +339,13 @@ export class Desk {
     const act = takeUndo(id);
     if (!act) return toasts.show(managingWords().manage.nothingToUndo);
     const problems: Problem[] = [];
+    /** What went as a whole cannot go once more by itself. */
+    const gone: string[] = [];
     for (const part of act.parts.toReversed()) {
       const deed = newDeed(part.place);
       this.#take(deed, await takeBack(part));
-      problems.push(...deed.problems);
+      problems.push(...deed.problems.filter(({ path }) => !gone.some((whole) => isWithin(path, whole))));
+      if ('trash' in part) gone.push(...part.trash);
       changes.tell(part.place, placesOf(deed));
     }
     if (problems.length > 0) this.window = { kind: 'problems', problems };

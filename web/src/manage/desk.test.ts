@@ -18,6 +18,7 @@ vi.mock('../api/acts', () => api);
 vi.mock('../api/files', async (real) => ({ ...(await real<object>()), stat }));
 
 const { Desk } = await import('./desk.svelte');
+const { pushUndo } = await import('./undo');
 
 const place = { device: 'd', share: 's' };
 const folder = (path: string, share = 's') => ({ device: 'd', share, path });
@@ -73,6 +74,30 @@ describe('deleting', () => {
     expect(said()).toBe('1 item is in the trash');
     expect(desk.window).toMatchObject({ kind: 'problems', problems: [{ path: 'b' }] });
   });
+});
+
+it('what was uploaded is taken back: folders as a whole, and what was in them is not missed', async () => {
+  api.deleteItems.mockResolvedValue({ items: [done('new', '')], undo: 't' } satisfies Acted);
+  api.undoAct.mockResolvedValue({ items: [done('a', ''), failed('new', 'NOT_FOUND')] });
+  const parts = [
+    { place, token: 'pack' },
+    { place, trash: ['new'] },
+  ];
+  pushUndo({ id: 'u', parts, what: '3 files uploaded' });
+  desk.undo('u');
+  await settled();
+  expect(api.deleteItems).toHaveBeenCalledWith(place, ['new']);
+  expect(api.deleteItems.mock.invocationCallOrder[0]).toBeLessThan(
+    api.undoAct.mock.invocationCallOrder[0] ?? 0,
+  );
+  expect(desk.window).toBeNull();
+  expect(said()).toBe('Undone: 3 files uploaded');
+
+  api.undoAct.mockResolvedValue({ items: [failed('b', 'NOT_UNDOABLE')] });
+  pushUndo({ id: 'v', parts, what: '' });
+  desk.undo();
+  await settled();
+  expect(desk.window).toMatchObject({ kind: 'problems', problems: [{ path: 'b' }] });
 });
 
 describe('moving', () => {

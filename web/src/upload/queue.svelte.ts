@@ -317,7 +317,8 @@ export class Queue {
     const { place, target } = batch;
     const { tokens, folders } = batch.takeUndo();
     const parts: Part[] = tokens.map((token) => ({ place, token }));
-    if (folders.length > 0) parts.unshift({ place, trash: folders });
+    // What was done last is undone first: folders go as a whole, before anything that is in them.
+    if (folders.length > 0) parts.push({ place, trash: folders });
     if (parts.length === 0) return;
     const [id, count] = [newId(), batch.count('done')];
     const what = managingWords().upload.uploadedTo(count, formatCount(count, text.language), target);
