@@ -21,6 +21,7 @@ use crate::serve::running::Running;
 use crate::serve::search::Turnstile;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
+use crate::transfer::inbox::Inbox;
 
 /// What an agent needs to know to start.
 #[derive(Clone, Debug)]
@@ -70,6 +71,7 @@ pub struct Agent {
     shares: RwLock<HashMap<ShareId, (Arc<Share>, Sweeper)>>,
     searches: Turnstile,
     running: Running,
+    inbox: Inbox,
 }
 
 impl Agent {
@@ -86,6 +88,7 @@ impl Agent {
             shares: RwLock::default(),
             searches: Turnstile::default(),
             running: Running::default(),
+            inbox: Inbox::default(),
         })
     }
 
@@ -123,6 +126,12 @@ impl Agent {
     #[must_use]
     pub const fn running(&self) -> &Running {
         &self.running
+    }
+
+    /// What others send here.
+    #[must_use]
+    pub const fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
     /// Something has ended before its time: its tickets count no more, and what is served for it breaks off.

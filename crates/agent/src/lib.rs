@@ -10,6 +10,7 @@ mod crash;
 pub mod files;
 pub mod serve;
 pub mod share;
+pub mod transfer;
 
 pub use agent::{Agent, Config, Share};
 pub use files::media::MediaConfig;

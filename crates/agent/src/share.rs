@@ -68,6 +68,8 @@ pub struct Stat {
     pub mtime_ns: i64,
     /// When its content or attributes last changed: nanoseconds since 1970.
     pub ctime_ns: i64,
+    /// True if its owner may run it.
+    pub executable: bool,
 }
 
 /// The folder of a share, as an open handle.
@@ -139,6 +141,7 @@ impl From<fs::Stat> for Stat {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
             ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+            executable: Mode::from_raw_mode(stat.st_mode).contains(Mode::XUSR),
         }
     }
 }
@@ -224,6 +227,19 @@ impl ShareRoot {
     /// [`FilesError`]: nothing there or leads out.
     pub fn stat_link(&self, path: &RelPath) -> Result<Stat, FilesError> {
         self.stat_beneath(path, false)
+    }
+
+    /// Where the link at a place points, as it stands in it.
+    ///
+    /// # Errors
+    /// [`FilesError`]: nothing there, or no link.
+    pub fn read_link(&self, path: &RelPath) -> Result<Vec<u8>, FilesError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(FilesError::IsFolder);
+        };
+        let folder = self.open_folder(&parent)?;
+        let target = fs::readlinkat(&folder.dir, name, Vec::new())?;
+        Ok(target.into_bytes())
     }
 
     fn stat_beneath(&self, path: &RelPath, follow: bool) -> Result<Stat, FilesError> {

@@ -32,6 +32,9 @@ pub(crate) fn quick_home() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
+/// The device of most tests.
+const SOME_DEVICE: DeviceId = DeviceId::from_public_key([7; 32]);
+
 /// One device with one share, and the coordinator's key that signs for it.
 pub(crate) struct World {
     /// The device under test.
@@ -52,26 +55,31 @@ impl World {
 
     /// The same, started with other settings.
     pub(crate) fn with(change: impl FnOnce(Config) -> Config) -> Self {
-        Self::build(tempfile::tempdir().unwrap(), change, |_| ())
+        Self::build(tempfile::tempdir().unwrap(), SOME_DEVICE, change, |_| ())
     }
 
     /// A device that shares a folder which was prepared: something may be mounted on it.
     pub(crate) fn on(prepare: impl FnOnce(&Path)) -> Self {
-        Self::build(tempfile::tempdir().unwrap(), |config| config, prepare)
+        Self::build(tempfile::tempdir().unwrap(), SOME_DEVICE, |config| config, prepare)
     }
 
     /// A device whose disk does not let anybody wait, where there is one.
     pub(crate) fn quick() -> Self {
-        Self::build(quick_home(), |config| config, |_| ())
+        Self::build(quick_home(), SOME_DEVICE, |config| config, |_| ())
+    }
+
+    /// This device, with such a disk.
+    pub(crate) fn of(device: DeviceId) -> Self {
+        Self::build(quick_home(), device, |config| config, |_| ())
     }
 
     fn build(
         home: tempfile::TempDir,
+        device: DeviceId,
         change: impl FnOnce(Config) -> Config,
         prepare: impl FnOnce(&Path),
     ) -> Self {
         let key = SigningKey::generate().unwrap();
-        let device = DeviceId::from_public_key([7; 32]);
         let coordinator = Some(key.public().id());
         let issuer = Issuer { coordinator, keys: vec![key.public()], ..Issuer::default() };
         let keys = KeyRing::new(device, [issuer]);

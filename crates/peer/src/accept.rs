@@ -1,10 +1,12 @@
 //! Answers the streams that peers open, whichever lane they come on.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use iroh::endpoint::Incoming;
 use parking_lot::RwLock;
 use proto::DeviceId;
@@ -23,10 +25,25 @@ use crate::protocol::Protocol;
 /// Who has not finished a handshake by then is no peer.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
+/// A stream that a peer opened, and whose.
+pub struct Caller {
+    /// Who opened it.
+    pub peer: DeviceId,
+    /// The stream.
+    pub stream: Stream,
+    /// Cancelled when it must end: the peer is no longer welcome, or the program ends.
+    pub ended: CancellationToken,
+}
+
+/// Whatever answers the streams of one protocol, with its type forgotten.
+pub(crate) type StreamService = Arc<dyn Fn(Caller) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// What answers peers.
 pub(crate) struct Answering {
     pub(crate) peers: Arc<Peers>,
     pub(crate) service: RwLock<Option<PeerService>>,
+    /// What answers the protocols beside HTTP.
+    pub(crate) streams: RwLock<HashMap<Protocol, StreamService>>,
     /// The endpoint ends.
     pub(crate) shutdown: CancellationToken,
 }
@@ -103,11 +120,19 @@ impl Answering {
         connection: Connection,
         ends: Ends,
     ) -> io::Result<()> {
-        let service = match protocol {
-            Protocol::HTTP => self.service.read().clone(),
-            _ => None,
-        };
-        let service = service.ok_or_else(|| io::Error::other("this device does not serve that"))?;
-        serve::converse(stream, peer, connection, service, ends).await
+        let not_served = || io::Error::other("this device does not serve that");
+        if protocol == Protocol::HTTP {
+            let service = self.service.read().clone().ok_or_else(not_served)?;
+            return serve::converse(stream, peer, connection, service, ends).await;
+        }
+        let service = self.streams.read().get(&protocol).cloned().ok_or_else(not_served)?;
+        let ended = ends.revoked.child_token();
+        let mut answered = service(Caller { peer, stream, ended: ended.clone() });
+        tokio::select! {
+            () = answered.as_mut() => return Ok(()),
+            () = ends.shutdown.cancelled() => ended.cancel(),
+        }
+        answered.await;
+        Ok(())
     }
 }

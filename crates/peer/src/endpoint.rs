@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -22,7 +22,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_rustls::StartHandshake;
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Answering;
+use crate::accept::{Answering, Caller, StreamService};
 use crate::ask;
 use crate::connection::Connection;
 use crate::edge::Handler;
@@ -94,8 +94,12 @@ impl Endpoint {
         let lan = Lan::new(&config.key, Arc::clone(&peers) as _)?;
         let id = config.key.id();
         let (ways, bound) = Ways::new(config, lan);
-        let answering =
-            Arc::new(Answering { peers, service: RwLock::default(), shutdown: CancellationToken::new() });
+        let answering = Arc::new(Answering {
+            peers,
+            service: RwLock::default(),
+            streams: RwLock::default(),
+            shutdown: CancellationToken::new(),
+        });
         let ways = Arc::new(ways);
         tokio::spawn(run_quic(bound, Arc::downgrade(&ways), Arc::clone(&answering)));
         Ok(Self(Arc::new(Inner { id, ways, answering, runtime: Handle::current() })))
@@ -162,6 +166,15 @@ impl Endpoint {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         *self.0.answering.service.write() = Some(serve::boxed(handler));
+    }
+
+    /// Answers the streams that peers open for this protocol with this function from now on. Not for HTTP.
+    pub fn serve_streams<F>(&self, protocol: Protocol, answer: impl Fn(Caller) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let answer: StreamService = Arc::new(move |caller| answer(caller).boxed());
+        self.0.answering.streams.write().insert(protocol, answer);
     }
 
     /// How a peer is reached now.

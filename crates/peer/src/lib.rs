@@ -7,7 +7,7 @@
 //! Between devices the [`endpoint`] opens and answers streams: [`key`] says who is who, `addresses` where this one is,
 //! `peers` who may enter, `peer`
 //! what is known of one, `way` which lane is taken, `relays` where it waits to be found, `lane` how the bytes get there, `ask` asks on them and `accept`
-//! answers, both in the words of `http`. A [`relay`] helps two that have no direct path, and [`discovery`] finds coordinators on
+//! answers, in the words of `http` or of a protocol of [`frame`]s. A [`relay`] helps two that have no direct path, and [`discovery`] finds coordinators on
 //! the local network.
 
 mod accept;
@@ -18,6 +18,7 @@ pub mod discovery;
 pub mod edge;
 pub mod endpoint;
 mod error;
+pub mod frame;
 mod http;
 pub mod key;
 mod lane;
@@ -31,6 +32,7 @@ mod relays;
 pub mod sendfile;
 mod way;
 
+pub use accept::Caller;
 pub use endpoint::{Config, Endpoint};
 pub use error::OpenError;
 pub use key::{DeviceKey, PeerId};

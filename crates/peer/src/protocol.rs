@@ -8,8 +8,11 @@ impl Protocol {
     /// The device API: HTTP/1.1.
     pub const HTTP: Self = Self("lanthorn/http/1");
 
+    /// Verified bulk transfer.
+    pub const TRANSFER: Self = Self("lanthorn/transfer/1");
+
     /// Every protocol that is answered.
-    pub(crate) const ALL: [Self; 1] = [Self::HTTP];
+    pub(crate) const ALL: [Self; 2] = [Self::HTTP, Self::TRANSFER];
 
     /// The name.
     #[must_use]

@@ -142,7 +142,8 @@ impl Archive {
         let now = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
         let mtime_ns = i64::try_from(now).unwrap_or(0);
         let size = text.len() as u64;
-        let stat = Stat { node: Node::File, dev: 0, ino: 0, size, mtime_ns, ctime_ns: mtime_ns };
+        let stat =
+            Stat { node: Node::File, dev: 0, ino: 0, size, mtime_ns, ctime_ns: mtime_ns, executable: false };
         self.format.begin(out, &self.walk.free_name(SKIPPED_NAME), &stat);
         self.format.content(out, text.as_bytes())?;
         self.format.end(out)

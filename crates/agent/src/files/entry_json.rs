@@ -174,7 +174,7 @@ mod tests {
         ) {
             let folder: RelPath = "a \"b\"/c\\x5cd".parse().unwrap();
             let Ok(path) = folder.join(&name) else { return Ok(()) };
-            let stat = Stat { node, dev: 1, ino, size, mtime_ns, ctime_ns: 0 };
+            let stat = Stat { node, dev: 1, ino, size, mtime_ns, ctime_ns: 0, executable: false };
             let mut out = Vec::new();
             EntryWriter::new(&folder).push(&mut out, &name, node, Some(&stat), link);
             let read: Entry = serde_json::from_slice(&out).unwrap();

@@ -13,7 +13,7 @@ pub mod media;
 pub mod mirror;
 pub mod names;
 pub mod natural;
-mod note;
+pub(crate) mod note;
 pub mod pieces;
 pub mod range;
 pub mod read;

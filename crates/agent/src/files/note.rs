@@ -14,7 +14,7 @@ use crate::share::write::Spot;
 ///
 /// # Errors
 /// The disk's.
-pub(super) fn write(spot: &Spot, note: &impl Serialize) -> Result<File, WriteError> {
+pub(crate) fn write(spot: &Spot, note: &impl Serialize) -> Result<File, WriteError> {
     let text = serde_json::to_vec(note).map_err(std::io::Error::from)?;
     let mut file = spot.create()?;
     let written = crash::step("write").map_err(WriteError::from).and_then(|()| Ok(file.write_all(&text)?));
@@ -25,7 +25,7 @@ pub(super) fn write(spot: &Spot, note: &impl Serialize) -> Result<File, WriteErr
 }
 
 /// Reads a note; none if it is not there, or was cut short by the end of the process.
-pub(super) fn read<T: DeserializeOwned>(spot: &Spot) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(spot: &Spot) -> Option<T> {
     let text = std::io::read_to_string(spot.open().ok()?.file).ok()?;
     serde_json::from_str(&text).ok()
 }

@@ -21,6 +21,7 @@ pub mod router;
 pub mod running;
 pub mod search;
 pub mod ticket_check;
+pub mod transfers;
 pub mod unpack;
 pub mod uploads;
 pub mod versions;

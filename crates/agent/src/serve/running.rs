@@ -43,21 +43,26 @@ impl Running {
         }
     }
 
-    fn hold(&self, ticket: Arc<VerifiedTicket>, body: Body) -> (Body, CancellationToken) {
+    /// Takes note of something that a ticket allows and that goes on for long. The token is cancelled when it must end.
+    pub(super) fn enter(&self, ticket: Arc<VerifiedTicket>) -> (Place, CancellationToken) {
         let end = CancellationToken::new();
         let mut book = self.0.lock();
         book.serial += 1;
         let serial = book.serial;
         book.bodies.insert(serial, (ticket, end.clone()));
         drop(book);
-        let place = Place { running: self.clone(), serial };
+        (Place { running: self.clone(), serial }, end)
+    }
+
+    fn hold(&self, ticket: Arc<VerifiedTicket>, body: Body) -> (Body, CancellationToken) {
+        let (place, end) = self.enter(ticket);
         let ended = Box::pin(end.clone().cancelled_owned());
         (Body::new(Endable { body, ended, _place: place }), end)
     }
 }
 
-/// A body's place in the book, given back when it is over.
-struct Place {
+/// A place in the book, given back when it is over.
+pub(super) struct Place {
     running: Running,
     serial: u64,
 }

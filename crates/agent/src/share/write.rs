@@ -330,6 +330,15 @@ impl Spot {
         Ok(fs::symlinkat(&*target, &*self.folder, &self.name)?)
     }
 
+    /// Makes a symbolic link here. Whether it leads out is the caller's to know; nothing of ours follows one that does.
+    ///
+    /// # Errors
+    /// [`WriteError::Exists`], or the disk's.
+    pub fn make_link(&self, target: &[u8]) -> Result<(), WriteError> {
+        crash::step("symlink")?;
+        Ok(fs::symlinkat(target, &*self.folder, &self.name)?)
+    }
+
     /// Removes a file or link. For what is Lanthorn's own, and for what the trash gives up.
     ///
     /// # Errors

@@ -8,3 +8,6 @@ pub mod transfer;
 pub const ALPN_HTTP: &[u8] = b"lanthorn/http/1";
 /// Verified bulk transfer.
 pub const ALPN_TRANSFER: &[u8] = b"lanthorn/transfer/1";
+
+/// The longest frame of the protocols that speak in frames.
+pub const MAX_FRAME: usize = 1 << 20;

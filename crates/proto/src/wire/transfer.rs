@@ -3,7 +3,7 @@
 //! Participants: the sender, who dials, and the receiver, who has been told by their coordinator what to expect
 //! ([`Expected`](crate::api::transfers::Expected)). A transfer runs over one control stream and some piece streams, each
 //! a stream of a lane of its own. The first frame on every stream is [`Hello`]; the receiver answers with
-//! [`Welcomed`]. Frames are a length (four bytes, big endian, at most [`MAX_FRAME`]) and a message in postcard.
+//! [`Welcomed`]. Frames are a length (four bytes, big endian, at most [`MAX_FRAME`](super::MAX_FRAME)) and a message in postcard.
 //!
 //! On the control stream the sender tells the entries of every item while it still walks the tree
 //! ([`FromSender::Entries`]). The receiver answers each batch with what it has already ([`FromReceiver::Have`]): a sender
@@ -25,8 +25,6 @@ use crate::{ErrorCode, TransferId};
 
 /// The version of this protocol.
 pub const VERSION: u32 = 1;
-/// The longest frame.
-pub const MAX_FRAME: usize = 1 << 20;
 /// The bytes of a piece: a power of two of BLAKE3's chunks.
 pub const PIECE: u32 = 4 << 20;
 /// The most entries of one transfer.
@@ -107,6 +105,8 @@ pub struct Entry {
     pub path: Vec<u8>,
     /// What it is.
     pub what: What,
+    /// A file that changed while it was sent comes again as another entry: what came of this one before is void.
+    pub replaces: Option<u32>,
 }
 
 /// What an entry is.
@@ -144,13 +144,6 @@ pub enum FromSender {
     Entries(Vec<Entry>),
     /// These were all.
     AllEntries,
-    /// A file changed while it was sent: what came of it is void, and it comes again like this.
-    Changed {
-        /// The entry.
-        entry: u32,
-        /// What it is now.
-        facts: FileFacts,
-    },
     /// An entry cannot be sent.
     Lost {
         /// The entry.

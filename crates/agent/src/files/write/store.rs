@@ -20,6 +20,8 @@ pub struct Rooms {
     pub parts: ShareRoot,
     /// Uploads that can be resumed: a folder each.
     pub uploads: ShareRoot,
+    /// Transfers from other machines: a folder each.
+    pub incoming: ShareRoot,
     /// Contents that were replaced: under the path of the file they were of.
     pub versions: ShareRoot,
     /// What was deleted: a folder each.
@@ -61,6 +63,7 @@ impl Store {
         let rooms = Rooms {
             parts: home.inner_root("parts")?,
             uploads: home.inner_root("uploads")?,
+            incoming: home.inner_root("incoming")?,
             versions: home.inner_root("versions")?,
             trash: home.inner_root("trash")?,
             undo: home.inner_root("undo")?,

@@ -1,0 +1,63 @@
+//! A stream for code that may block: each piece stream has a thread of its own, which hashes and uses the disk.
+
+use std::io::{self, Read, Write};
+
+use peer::Stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// A stream. What waits on it ends when it is told to.
+pub struct Blocking {
+    stream: Stream,
+    runtime: Handle,
+    ended: CancellationToken,
+}
+
+impl Blocking {
+    /// Takes over a stream. Call it on the runtime, and use what it gives on a thread of the blocking pool.
+    #[must_use]
+    pub fn new(stream: Stream, ended: CancellationToken) -> Self {
+        Self { stream, runtime: Handle::current(), ended }
+    }
+
+    /// Ends this side in good order.
+    ///
+    /// # Errors
+    /// The stream broke.
+    pub fn finish(mut self) -> io::Result<()> {
+        let Self { stream, runtime, ended } = &mut self;
+        runtime.block_on(or_ended(ended, stream.shutdown()))
+    }
+}
+
+async fn or_ended<T>(ended: &CancellationToken, done: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::select! {
+        done = done => done,
+        () = ended.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+impl Read for Blocking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self { stream, runtime, ended } = self;
+        runtime.block_on(or_ended(ended, stream.read(buffer)))
+    }
+}
+
+impl Write for Blocking {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Self { stream, runtime, ended } = self;
+        runtime.block_on(or_ended(ended, stream.write(bytes)))
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Self { stream, runtime, ended } = self;
+        runtime.block_on(or_ended(ended, stream.write_all(bytes)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Self { stream, runtime, ended } = self;
+        runtime.block_on(or_ended(ended, stream.flush()))
+    }
+}

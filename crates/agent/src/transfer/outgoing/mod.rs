@@ -1,0 +1,54 @@
+//! What this machine sends. [`walk`] finds what there is, [`queue`] holds the pieces that are wanted, [`read`] reads and
+//! hashes them, and [`run`] tells the receiver of it all on one control stream.
+
+mod queue;
+mod read;
+mod run;
+mod walk;
+
+use std::sync::Arc;
+
+use peer::OpenError;
+use proto::RelPath;
+use proto::wire::transfer::{FileFacts, Problem};
+
+use crate::share::ShareRoot;
+
+pub use run::{Heard, Opener, Sending, send};
+pub use walk::{Size, measure};
+
+/// A file or folder that is sent: one item of a transfer.
+#[derive(Clone)]
+pub struct Source {
+    /// The folder beneath which it is: a share, or where the item lies.
+    pub root: Arc<ShareRoot>,
+    /// Where it is in it.
+    pub path: RelPath,
+}
+
+/// Why a run ended before everything was in its place.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// There is no way to the receiver.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A stream broke. Begun anew, it goes on where it stopped.
+    #[error("the connection to the receiver broke")]
+    Broken(#[from] std::io::Error),
+    /// The receiver says no.
+    #[error(transparent)]
+    Refused(Problem),
+}
+
+/// A file as it was when it was told of.
+struct Outgoing {
+    source: Source,
+    /// Where it is in the item.
+    inner: Vec<u8>,
+    item: u16,
+    /// From the source's root.
+    path: RelPath,
+    facts: FileFacts,
+    /// Open while its pieces are read.
+    open: parking_lot::Mutex<Option<Arc<std::fs::File>>>,
+}

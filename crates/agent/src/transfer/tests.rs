@@ -1,0 +1,312 @@
+//! Two devices on this machine: real endpoints, real tickets, real folders. What is between them can be cut or spoiled.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use peer::{DeviceKey, Endpoint, Protocol, Stream, edge};
+use proto::api::transfers::{Expected, ExpectedItem, ItemKind, ItemState, OfferedItem};
+use proto::ticket::{Claims, Resource};
+use proto::wire::link::Addresses;
+use proto::wire::transfer::PIECE;
+use proto::{Permission, PrincipalId, TransferId, TransferItemId};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::outgoing::{Heard, SendError, Sending, Source, measure, send};
+use crate::serve::transfers::answer;
+use crate::share::ShareRoot;
+use crate::testing::World;
+
+const PIECE_BYTES: usize = PIECE as usize;
+
+/// A sender and a receiver.
+struct Two {
+    world: World,
+    home: tempfile::TempDir,
+    sender: Endpoint,
+    receiver: Endpoint,
+    fate: Arc<Fate>,
+}
+
+/// What happens to the bytes on their way.
+#[derive(Default)]
+struct Fate {
+    /// After so many more bytes every stream breaks; never if it is none to begin with.
+    left: Mutex<Option<i64>>,
+    /// The byte after so many more is another; none if it is negative.
+    spoil: AtomicI64,
+    written: AtomicU64,
+}
+
+struct Fated {
+    stream: Stream,
+    fate: Arc<Fate>,
+}
+
+impl Fate {
+    fn is_broken(&self) -> bool {
+        self.left.lock().is_some_and(|left| left <= 0)
+    }
+}
+
+impl AsyncRead for Fated {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.fate.is_broken() {
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Fated {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if self.fate.is_broken() {
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()));
+        }
+        let fate = Arc::clone(&self.fate);
+        let spoil = fate.spoil.load(Ordering::Relaxed);
+        let mut bytes = buf.to_vec();
+        if let Some(byte) = usize::try_from(spoil).ok().and_then(|at| bytes.get_mut(at)) {
+            *byte ^= 0x20;
+        }
+        let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes))?;
+        let count = i64::try_from(written).unwrap();
+        if spoil >= 0 {
+            fate.spoil.fetch_sub(count, Ordering::Relaxed);
+        }
+        if let Some(left) = &mut *fate.left.lock() {
+            *left -= count;
+        }
+        fate.written.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Two {
+    async fn new() -> Self {
+        let receiver_key = DeviceKey::from_seed([7; 32]).unwrap();
+        let world = World::of(receiver_key.id());
+        let config = |key| peer::Config { quic: false, ..peer::Config::new(key) };
+        let receiver = Endpoint::bind(config(receiver_key)).await.unwrap();
+        let sender = Endpoint::bind(config(DeviceKey::from_seed([8; 32]).unwrap())).await.unwrap();
+        receiver.allow([sender.id()].into_iter().collect());
+        let agent = Arc::clone(&world.agent);
+        receiver.serve_streams(Protocol::TRANSFER, move |caller| answer(Arc::clone(&agent), caller));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let direct = vec![listener.local_addr().unwrap()];
+        sender.learn(receiver.id(), Addresses { direct, ..Addresses::default() });
+        let page = tower::service_fn(|_| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(axum::body::Body::empty()))
+        });
+        tokio::spawn(edge::serve(listener, page, None, Some(receiver.clone()), CancellationToken::new()));
+        let fate = Arc::new(Fate { spoil: AtomicI64::new(-1), ..Fate::default() });
+        Self { world, home: tempfile::tempdir().unwrap(), sender, receiver, fate }
+    }
+
+    fn source(&self, name: &str) -> Source {
+        let root = Arc::new(ShareRoot::open(self.home.path()).unwrap());
+        Source { root, path: name.parse().unwrap() }
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let path = self.home.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Has the receiver expect these, and makes the sender ready for them.
+    fn offer(&self, names: &[&str]) -> Sending {
+        let items: Vec<Source> = names.iter().map(|name| self.source(name)).collect();
+        let expected = names.iter().zip(&items).map(|(name, source)| {
+            let size = measure(source, 10).unwrap();
+            let kind = if size.is_folder { ItemKind::Folder } else { ItemKind::File };
+            let offered = OfferedItem {
+                filename: name.rsplit('/').next().unwrap().into(),
+                kind,
+                size: size.bytes,
+                files: size.files,
+                sha256: None,
+                blake3: None,
+                mime_type: None,
+                preview: size.preview,
+            };
+            ExpectedItem { id: TransferItemId::generate(), offered }
+        });
+        self.expect(expected.collect(), items)
+    }
+
+    fn expect(&self, expected: Vec<ExpectedItem>, items: Vec<Source>) -> Sending {
+        let transfer = TransferId::generate();
+        let expected = Expected {
+            sender_principal_id: PrincipalId::generate(),
+            sender_name: "Ada".into(),
+            receiver_share_id: self.world.share,
+            destination_path: "from Ada".into(),
+            paused_by: None,
+            items: expected,
+        };
+        self.world.agent.inbox().expect(&self.world.shared(), transfer, expected).unwrap();
+        let claims = Claims {
+            res: Resource::Transfer(transfer, self.world.share),
+            perm: [Permission::RequestSend].into_iter().collect(),
+            pky: Some(self.sender.id()),
+            ..self.world.claims()
+        };
+        let ticket = self.world.sign(&claims).as_str().to_owned();
+        let (endpoint, peer, fate) = (self.sender.clone(), self.receiver.id(), Arc::clone(&self.fate));
+        let open = Arc::new(move || {
+            let (endpoint, fate) = (endpoint.clone(), Arc::clone(&fate));
+            async move {
+                let stream = endpoint.open(peer, Protocol::TRANSFER).await?;
+                Ok(Box::new(Fated { stream, fate }) as Stream)
+            }
+            .boxed()
+        });
+        Sending { transfer, ticket, items, open }
+    }
+
+    fn arrived(&self, sending: &Sending) -> proto::api::transfers::Arrived {
+        let found = self.world.agent.inbox().find(&self.world.shared(), sending.transfer).unwrap();
+        found.unwrap().arrived()
+    }
+}
+
+/// Everything beneath a folder: what it is, when it changed, and what is in it.
+fn tree(folder: &Path) -> BTreeMap<String, (String, i64, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(&at).unwrap() {
+            let entry = entry.unwrap();
+            let (path, meta) = (entry.path(), entry.metadata().unwrap());
+            let name = path.strip_prefix(folder).unwrap().display().to_string();
+            let time = meta.mtime() * 1_000_000_000 + meta.mtime_nsec();
+            let known = if meta.is_symlink() {
+                let target = std::fs::read_link(&path).unwrap();
+                ("link".into(), 0, target.as_os_str().as_encoded_bytes().to_vec())
+            } else if meta.is_dir() {
+                folders.push(path);
+                ("folder".into(), time, Vec::new())
+            } else {
+                (format!("file {:o}", meta.permissions().mode() & 0o100), time, std::fs::read(&path).unwrap())
+            };
+            found.insert(name, known);
+        }
+    }
+    found
+}
+
+fn content(size: usize, seed: u8) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// A tree with something of everything.
+fn fill(two: &Two) {
+    for (name, size) in [
+        ("photos/one", 1),
+        ("photos/empty", 0),
+        ("photos/piece", PIECE_BYTES),
+        ("photos/in/more", PIECE_BYTES + 1),
+        ("photos/in/large", 3 * PIECE_BYTES - 7),
+        ("single", 2 * PIECE_BYTES + 5),
+    ] {
+        two.write(name, &content(size, name.len() as u8));
+    }
+    for number in 0..200 {
+        two.write(&format!("photos/many/{number}"), &content(number * 7, number as u8));
+    }
+    let photos = two.home.path().join("photos");
+    std::fs::create_dir(photos.join("nothing in it")).unwrap();
+    symlink("../one", photos.join("in/link")).unwrap();
+    std::fs::set_permissions(photos.join("one"), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_arrives_as_it_is_and_a_second_one_beside_it() {
+    let two = Two::new().await;
+    fill(&two);
+    for suffix in ["", " (1)"] {
+        let sending = two.offer(&["photos", "single"]);
+        let heard = Mutex::new(Vec::new());
+        send(sending.clone(), |word| heard.lock().push(word)).await.unwrap();
+        assert!(heard.lock().contains(&Heard::Begun { resumed: false }));
+        assert!(!heard.lock().iter().any(|word| matches!(word, Heard::Failed { .. })), "{heard:?}");
+        let here = two.world.path(&format!("from Ada/photos{suffix}"));
+        assert_eq!(tree(&here), tree(&two.home.path().join("photos")));
+        let single = content(2 * PIECE_BYTES + 5, 6);
+        assert!(std::fs::read(two.world.path(&format!("from Ada/single{suffix}"))).unwrap() == single);
+        let arrived = two.arrived(&sending);
+        assert!(arrived.items.iter().all(|item| item.state == ItemState::Finalized), "{arrived:?}");
+        assert_eq!(arrived.items[1].blake3, Some(blake3::hash(&single).to_hex().to_string()));
+        assert_eq!(arrived.items[0].final_path, Some(format!("from Ada/photos{suffix}")));
+        assert!(arrived.items.iter().all(|item| item.received_size == item.expected_size), "{arrived:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_it_is_cut_it_goes_on_and_sends_little_twice() {
+    let two = Two::new().await;
+    fill(&two);
+    let sending = two.offer(&["photos", "single"]);
+    let payload: u64 =
+        ["photos", "single"].iter().map(|name| measure(&two.source(name), 0).unwrap().bytes).sum();
+    let mut cuts = 0;
+    for runs in 1.. {
+        // Far enough for a piece that was under way on each stream.
+        *two.fate.left.lock() = Some(9_000_000 + 1_234_567 * runs);
+        match send(sending.clone(), |_| ()).await {
+            Ok(()) => break,
+            Err(SendError::Broken(_) | SendError::Open(_)) => cuts += 1,
+            Err(SendError::Refused(why)) => panic!("{why:?}"),
+        }
+        assert!(runs < 20, "it never ends");
+        if let Ok(visible) = std::fs::read(two.world.path("from Ada/single")) {
+            assert!(visible == content(2 * PIECE_BYTES + 5, 6), "what is seen is whole");
+        }
+        if runs % 2 == 0 {
+            two.world.restart();
+        }
+    }
+    assert!(cuts >= 2, "{cuts}");
+    assert_eq!(tree(&two.world.path("from Ada/photos")), tree(&two.home.path().join("photos")));
+    assert!(!two.world.path("from Ada/photos (1)").exists());
+    let written = two.fate.written.load(Ordering::Relaxed);
+    eprintln!("{cuts} cuts, {written} bytes for {payload}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_that_is_spoiled_is_asked_for_again() {
+    let two = Two::new().await;
+    two.write("file", &content(3 * PIECE_BYTES, 1));
+    let sending = two.offer(&["file"]);
+    two.fate.spoil.store(5_000_000, Ordering::Relaxed);
+    send(sending, |_| ()).await.unwrap();
+    assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == content(3 * PIECE_BYTES, 1));
+    assert!(two.fate.written.load(Ordering::Relaxed) > 4 * PIECE as u64, "a piece came twice");
+}
