@@ -1,5 +1,6 @@
 //! Who may: the extractors through which every handler gets its share. No handler has another way to one.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
@@ -8,7 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 pub use peer::PeerId;
 use proto::ticket::{Ticket, TicketError, VerifiedTicket};
-use proto::{ApiError, ErrorCode, Permission, PrincipalId, ShareId};
+use proto::{ApiError, ErrorCode, Permission, PrincipalId, ShareId, TransferId};
 
 use super::error::Refusal;
 use crate::agent::{Agent, Share};
@@ -53,14 +54,56 @@ impl FromRequestParts<Arc<Agent>> for CanWrite {
     }
 }
 
+/// The transfer named in the address, opened to one of its two sides, or to the coordinator for the receiver.
+pub struct OnTransfer {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// The share that it is for.
+    pub share: Arc<Share>,
+    ticket: Arc<VerifiedTicket>,
+}
+
+impl OnTransfer {
+    /// Refuses whoever may not do this: [`Permission::AcceptIncoming`] is the receiver's, [`Permission::RequestSend`] the
+    /// sender's.
+    ///
+    /// # Errors
+    /// [`TicketError::Permission`].
+    pub fn require(&self, permission: Permission) -> Result<(), Refusal> {
+        Ok(self.ticket.permit_transfer(self.transfer, permission).map(drop)?)
+    }
+}
+
+impl FromRequestParts<Arc<Agent>> for OnTransfer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
+        let ticket = verify(parts, agent)?;
+        let transfer = named(parts, "transfer").await.ok_or(TicketError::Resource)?;
+        let share = ticket
+            .permit_transfer(transfer, Permission::AcceptIncoming)
+            .or_else(|_| ticket.permit_transfer(transfer, Permission::RequestSend))?;
+        let share = agent.share(share).ok_or_else(no_such_share)?;
+        Ok(Self { transfer, share, ticket })
+    }
+}
+
+/// The ticket of a request, found right.
+fn verify(parts: &Parts, agent: &Agent) -> Result<Arc<VerifiedTicket>, TicketError> {
+    let ticket = parts.headers.get(AUTHORIZATION).and_then(ticket_in).ok_or(TicketError::Malformed)?;
+    agent.tickets().verify(&ticket, parts.extensions.get::<PeerId>().map(|peer| peer.0))
+}
+
+/// An id in the address.
+async fn named<T: FromStr>(parts: &mut Parts, name: &str) -> Option<T> {
+    let names = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    names.iter().find(|(known, _)| *known == name)?.1.parse().ok()
+}
+
 /// The authorisation function of the data plane.
 async fn authorize(parts: &mut Parts, agent: &Agent, permission: Permission) -> Result<Arc<Share>, Refusal> {
-    let ticket = parts.headers.get(AUTHORIZATION).and_then(ticket_in).ok_or(TicketError::Malformed)?;
-    let presenter = parts.extensions.get::<PeerId>().map(|peer| peer.0);
-    let verified = agent.tickets().verify(&ticket, presenter)?;
-    let names = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| no_such_share())?;
-    let named = names.iter().find(|(name, _)| *name == "share");
-    let share: ShareId = named.and_then(|(_, id)| id.parse().ok()).ok_or_else(no_such_share)?;
+    let verified = verify(parts, agent)?;
+    let share: ShareId = named(parts, "share").await.ok_or_else(no_such_share)?;
     verified.permit(share, permission)?;
     // For handlers that have to know who asks, after the share's extractor.
     parts.extensions.insert(verified);

@@ -11,6 +11,7 @@ pub mod ended;
 pub mod error;
 pub mod etag;
 pub mod files;
+pub mod inbox;
 pub mod incoming;
 #[cfg(test)]
 mod matrix;

@@ -38,6 +38,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::versions::routes())
         .merge(super::watch::routes())
         .merge(super::acts::routes())
+        .merge(super::inbox::routes())
 }
 
 /// What this device is.

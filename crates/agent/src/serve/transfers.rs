@@ -109,7 +109,7 @@ fn other_version(theirs: u32) -> ApiError {
     )
 }
 
-fn not_expected() -> ApiError {
+pub(super) fn not_expected() -> ApiError {
     ApiError::new(
         ErrorCode::NotFound,
         "This machine does not expect that transfer.",
