@@ -4,6 +4,92 @@
  */
 
 export interface paths {
+    "/agent/v1/inbox/transfers/{transfer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says what a transfer will bring, or that something of it changed: where it goes, or who holds it. For the coordinator. */
+        put: operations["put_agent_v1_inbox_transfers_transfer"];
+        post?: never;
+        /** Gives a transfer up: what came of it goes, but for what is in its place already. */
+        delete: operations["delete_agent_v1_inbox_transfers_transfer"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/inbox/transfers/{transfer}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds a transfer, with all its items, those that have not begun too. */
+        post: operations["post_agent_v1_inbox_transfers_transfer_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/inbox/transfers/{transfer}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a transfer go on. */
+        post: operations["post_agent_v1_inbox_transfers_transfer_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/inbox/transfers/{transfer}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What has arrived of a transfer. */
+        get: operations["get_agent_v1_inbox_transfers_transfer_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/inbox/transfers/{transfer}/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What has arrived of a transfer: a line of JSON at once, and another whenever that changes, a few times a second. */
+        get: operations["get_agent_v1_inbox_transfers_transfer_watch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/v1/info": {
         parameters: {
             query?: never;
@@ -1492,6 +1578,45 @@ export interface components {
              */
             whole?: boolean;
         };
+        /** @description What has arrived of a transfer: `GET …/status`, and each line of `GET …/watch`. */
+        Arrived: {
+            /** @description True while a sender is connected. */
+            connected: boolean;
+            /** @description Every item that may come. */
+            items: components["schemas"]["ArrivedItem"][];
+            paused_by?: components["schemas"]["PausedBy"] | null;
+            /** @description The transfer. */
+            transfer_id: components["schemas"]["TransferId"];
+        };
+        /** @description What has arrived of an item. */
+        ArrivedItem: {
+            /** @description BLAKE3 of a file that arrived, as 64 hexadecimal digits. */
+            blake3?: string | null;
+            error?: components["schemas"]["ApiError"] | null;
+            /**
+             * Format: int64
+             * @description How many bytes it is to have, as far as that is known.
+             */
+            expected_size: number;
+            /** @description Its name as it was offered. */
+            filename: string;
+            /** @description Where it went, from the root of the share or inbox, in text form. */
+            final_path?: string | null;
+            /** @description The item. */
+            item_id: components["schemas"]["TransferItemId"];
+            /**
+             * Format: int64
+             * @description How many of them are here and verified.
+             */
+            received_size: number;
+            /** @description Names in it that had to be changed, as they were and as they are. */
+            renamed?: [
+                string,
+                string
+            ][];
+            /** @description Where it stands. */
+            state: components["schemas"]["ItemState"];
+        };
         /** @description What a check of the whole log found. */
         AuditCheck: {
             /**
@@ -1836,6 +1961,28 @@ export interface components {
             ws_token: string;
         };
         /**
+         * @description `PUT /agent/v1/inbox/transfers/{id}`: what the receiver is to expect. Said by the coordinator, again after every
+         *     change; what has arrived stays.
+         */
+        Expected: {
+            /** @description The folder there, in text form. */
+            destination_path?: string;
+            /** @description What may come: what was approved. */
+            items: components["schemas"]["ExpectedItem"][];
+            paused_by?: components["schemas"]["PausedBy"] | null;
+            /** @description The share it goes to: the inbox is one too. */
+            receiver_share_id: components["schemas"]["ShareId"];
+            /** @description What they are called. */
+            sender_name: string;
+            /** @description Who sends. */
+            sender_principal_id: components["schemas"]["PrincipalId"];
+        };
+        /** @description An item that may come. */
+        ExpectedItem: components["schemas"]["OfferedItem"] & {
+            /** @description Its id. */
+            id: components["schemas"]["TransferItemId"];
+        };
+        /**
          * @description What is at a watched place, as the event socket tells it: without a number, for it is told to this socket alone, and
          *     told anew when the socket opens again.
          */
@@ -2028,6 +2175,16 @@ export interface components {
             /** @description Where its content can be had, to be shown in place. Files only. */
             stream_url?: string | null;
         };
+        /**
+         * @description What an item is.
+         * @enum {string}
+         */
+        ItemKind: "file" | "folder" | "text";
+        /**
+         * @description Where one item stands.
+         * @enum {string}
+         */
+        ItemState: "pending" | "receiving" | "paused" | "staged" | "committed" | "finalized" | "rejected" | "cancelled" | "expired" | "failed";
         /** @description A coordinator that this machine has joined. */
         JoinedCoordinator: {
             /** @description The id that it had when it was joined. */
@@ -2248,6 +2405,31 @@ export interface components {
              */
             time?: string | null;
         };
+        /** @description An item as it is offered. */
+        OfferedItem: {
+            /** @description BLAKE3 of a file, as 64 hexadecimal digits, where it is known beforehand. */
+            blake3?: string | null;
+            /** @description Its name: one name, no path. */
+            filename: string;
+            /**
+             * Format: int64
+             * @description How many files it is; 1 unless it is a folder.
+             */
+            files?: number;
+            /** @description File, folder or text. */
+            kind?: components["schemas"]["ItemKind"];
+            /** @description What kind of file it is. */
+            mime_type?: string | null;
+            /** @description Some of what is in a folder, as paths in it, for the receiver to look at. */
+            preview?: string[];
+            /** @description SHA-256 of a file, as 64 hexadecimal digits; all zeros mean that it is not known. */
+            sha256?: string | null;
+            /**
+             * Format: int64
+             * @description Its bytes, all in all. Of a folder, as far as it is known.
+             */
+            size: number;
+        };
         /** @description A machine that has shares for the caller and is not there. */
         OfflineDevice: {
             /** @description The machine. */
@@ -2321,6 +2503,11 @@ export interface components {
             /** @description Four words to compare on both screens. */
             words: string[];
         };
+        /**
+         * @description Who holds a transfer.
+         * @enum {string}
+         */
+        PausedBy: "sender" | "receiver" | "no_space";
         /** @description The people here. */
         People: {
             /** @description Sorted by name. */
@@ -2760,6 +2947,10 @@ export interface components {
             /** @description The device's signature of [`token_text`], in base64url. */
             signature: string;
         };
+        /** @description A delivery from one machine to another. */
+        TransferId: string;
+        /** @description A file or folder of a transfer. */
+        TransferItemId: string;
         /** @description The answer of `trash`, newest first. */
         Trash: {
             /**
@@ -2986,6 +3177,236 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    put_agent_v1_inbox_transfers_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Expected"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_agent_v1_inbox_transfers_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_inbox_transfers_transfer_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_inbox_transfers_transfer_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_inbox_transfers_transfer_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_inbox_transfers_transfer_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Arrived"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     get_agent_v1_info: {
         parameters: {
             query?: never;

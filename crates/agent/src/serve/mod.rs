@@ -1,4 +1,12 @@
-//! The doors of the data plane: HTTP in, rooms called, HTTP out. One router, whatever carries it.
+//! The doors of the data plane: HTTP in, rooms called, HTTP out. One router, whatever carries it; beside it, what other
+//! devices send over streams of their own.
+
+use std::sync::Arc;
+
+use axum::Router;
+use peer::{Endpoint, Protocol};
+
+use crate::agent::Agent;
 
 pub mod access;
 pub mod acts;
@@ -29,3 +37,10 @@ pub mod versions;
 pub mod watch;
 
 pub use router::{openapi, router};
+
+/// Answers other devices at this endpoint: requests with `router`, the transfers they send with the agent.
+pub fn answer_peers(agent: &Arc<Agent>, endpoint: &Endpoint, router: Router) {
+    endpoint.serve(router);
+    let agent = Arc::clone(agent);
+    endpoint.serve_streams(Protocol::TRANSFER, move |caller| transfers::answer(Arc::clone(&agent), caller));
+}

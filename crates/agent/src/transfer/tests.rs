@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
@@ -42,7 +42,7 @@ struct Fate {
     /// After so many more bytes every stream breaks; never if it is none to begin with.
     left: Mutex<Option<i64>>,
     /// The byte after so many more is another; none if it is negative.
-    spoil: AtomicI64,
+    spoil: Mutex<i64>,
     written: AtomicU64,
 }
 
@@ -80,16 +80,18 @@ impl AsyncWrite for Fated {
             return Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()));
         }
         let fate = Arc::clone(&self.fate);
-        let spoil = fate.spoil.load(Ordering::Relaxed);
+        // Held until it is known whether the byte has gone.
+        let mut spoil = fate.spoil.lock();
         let mut bytes = buf.to_vec();
-        if let Some(byte) = usize::try_from(spoil).ok().and_then(|at| bytes.get_mut(at)) {
+        if let Some(byte) = usize::try_from(*spoil).ok().and_then(|at| bytes.get_mut(at)) {
             *byte ^= 0x20;
         }
         let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes))?;
         let count = i64::try_from(written).unwrap();
-        if spoil >= 0 {
-            fate.spoil.fetch_sub(count, Ordering::Relaxed);
+        if *spoil >= 0 {
+            *spoil -= count;
         }
+        drop(spoil);
         if let Some(left) = &mut *fate.left.lock() {
             *left -= count;
         }
@@ -123,7 +125,7 @@ impl Two {
             Ok::<_, std::convert::Infallible>(http::Response::new(axum::body::Body::empty()))
         });
         tokio::spawn(edge::serve(listener, page, None, Some(receiver.clone()), CancellationToken::new()));
-        let fate = Arc::new(Fate { spoil: AtomicI64::new(-1), ..Fate::default() });
+        let fate = Arc::new(Fate { spoil: Mutex::new(-1), ..Fate::default() });
         Self { world, home: tempfile::tempdir().unwrap(), sender, receiver, fate }
     }
 
@@ -305,7 +307,7 @@ async fn a_piece_that_is_spoiled_is_asked_for_again() {
     let two = Two::new().await;
     two.write("file", &content(3 * PIECE_BYTES, 1));
     let sending = two.offer(&["file"]);
-    two.fate.spoil.store(5_000_000, Ordering::Relaxed);
+    *two.fate.spoil.lock() = 5_000_000;
     send(sending, |_| ()).await.unwrap();
     assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == content(3 * PIECE_BYTES, 1));
     assert!(two.fate.written.load(Ordering::Relaxed) > 4 * PIECE as u64, "a piece came twice");

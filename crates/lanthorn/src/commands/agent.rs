@@ -21,7 +21,7 @@ pub async fn run(config: Config) -> Result<Running> {
     offer::keep(Arc::clone(&agent), offers.clone()).await;
     let (router, _) = serve::router(Arc::clone(&agent)).split_for_parts();
     let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
-    endpoint.serve(router.clone());
+    serve::answer_peers(&agent, &endpoint, router.clone());
     let doors = Doors { tls: None, lanes: Some(endpoint.clone()) };
     let running = Running::begin(&config, Role::Agent, router, doors, Words::default())?;
     let (links, standing) = links::begin(&config, key, (agent, endpoint), &offers)?;

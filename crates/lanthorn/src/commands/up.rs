@@ -21,7 +21,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let data_plane = Router::from(::agent::serve::router(Arc::clone(&agent)));
     coordinator.set_local_agent(RouterLink::new(data_plane.clone()));
     let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
-    endpoint.serve(data_plane.clone());
+    ::agent::serve::answer_peers(&agent, &endpoint, data_plane.clone());
     coordinator.set_endpoint(endpoint.clone());
     coordinator.wait_for_agent(offer::keep(Arc::clone(&agent), offers.clone()).await);
     let router = Router::from(coordinator.router()).merge(data_plane).fallback(webui::serve);

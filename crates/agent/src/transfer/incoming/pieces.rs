@@ -148,11 +148,12 @@ impl Incoming {
             piece: head.piece,
             chaining: head.chaining,
         };
-        run.took(slot, record, bytes.len() as u64, Some(file).filter(|_| !is_one_piece), hash.is_some());
+        // Said first: it may be settled, and in its place, a moment later.
         self.with_item(slot.entry.item, |item| {
             item.received_size += bytes.len() as u64;
             item.state = ItemState::Receiving;
         });
+        run.took(slot, record, bytes.len() as u64, Some(file).filter(|_| !is_one_piece), hash.is_some());
         Ok(())
     }
 

@@ -94,9 +94,12 @@ struct Run {
     /// Files that were told of, by the number of their entry; gone when the receiver has all of them.
     told: Mutex<HashMap<u32, Arc<Outgoing>>>,
     /// Batches whose answer is outstanding.
-    asked: Mutex<VecDeque<Vec<(u32, Option<Arc<Outgoing>>)>>>,
+    asked: Mutex<VecDeque<Vec<Told>>>,
     fresh: bool,
 }
+
+/// An entry's number, and the file that it is.
+type Told = (u32, Option<Arc<Outgoing>>);
 
 /// What is to be told of.
 enum Word {
@@ -249,7 +252,7 @@ struct Found {
 #[derive(Default)]
 struct Batch {
     entries: Vec<Entry>,
-    files: Vec<(u32, Option<Arc<Outgoing>>)>,
+    files: Vec<Told>,
     after: Vec<FromSender>,
     path_bytes: usize,
 }
