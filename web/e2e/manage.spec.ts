@@ -83,6 +83,7 @@ test('cut and pasted into another folder, copied beside itself', async ({ machin
   expect(names(machine)).toEqual(['inner']);
   await undo(page).click();
   await expect.poll(() => names(machine)).toEqual(['a.txt', 'b.txt', 'inner']);
+  await expect(row(page, 'b.txt')).toHaveCount(0);
 
   await row(page, 'a.txt').click();
   await page.keyboard.press('Control+c');

@@ -292,6 +292,24 @@ describe('a taken name', () => {
     expect([...machine.files.values()].every(({ by }) => by === 'us')).toBe(true);
   });
 
+  it('for which the choice comes while it is on its way is not asked about again', async () => {
+    machine.files.set('in/a', { size: 1, by: 'them' });
+    const batch = batchOf([sized('a', 1), sized('film', 2 * SMALL)]);
+    machine.disturb = ({ url }) => {
+      if (!url.endsWith('/uploads')) return;
+      machine.disturb = () => undefined;
+      // Taken meanwhile, and chosen for all meanwhile.
+      machine.files.set('in/film', { size: 9, by: 'them' });
+      engine.choose(batch, batch.items[0] as Item, 'rename', true);
+    };
+    engine.add(batch);
+    await quiet();
+    expect(batch.count('asking')).toBe(0);
+    expect(machine.files.get('in/film')?.by).toBe('them');
+    expect(machine.files.get('in/film (1)')?.by).toBe('us');
+    expect(batch.over).toBe(true);
+  });
+
   it('skipped leaves what is there', async () => {
     there();
     const batch = batchOf([sized('x', 3)]);
