@@ -254,11 +254,12 @@ impl Keeper {
         }
     }
 
-    /// Waits for the end of a burst of changes.
+    /// Waits for the end of a burst of changes. Not woken by each of them: ten thousand files can come in a moment, and who
+    /// writes them wants the processor.
     fn gather(&self, bell: &Bell, news: &mut News) {
         let begun = Instant::now();
         while begun.elapsed() < LONGEST_WAIT && !self.is_stopped() {
-            self.watch.wait(bell, QUIET);
+            bell.wait(QUIET);
             if !self.watch.read(news) {
                 return;
             }

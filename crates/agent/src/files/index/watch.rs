@@ -67,6 +67,11 @@ impl Bell {
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
+    /// Waits until it rings, or the time is over.
+    pub(crate) fn wait(&self, time: Duration) {
+        wait_for(self, None, time);
+    }
+
     fn hush(&self) {
         let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
     }
@@ -152,14 +157,7 @@ impl Watch {
 
     /// Waits until something changed, the bell rang, or the time is over.
     pub(crate) fn wait(&self, bell: &Bell, time: Duration) {
-        let time = Timespec::try_from(time).ok();
-        let mut handles = vec![PollFd::new(&bell.0, PollFlags::IN)];
-        if let Some(inotify) = &self.inotify {
-            handles.push(PollFd::new(inotify, PollFlags::IN));
-        }
-        // An interrupted wait is a short one.
-        let _ = poll(&mut handles, time.as_ref());
-        bell.hush();
+        wait_for(bell, self.inotify.as_ref(), time);
     }
 
     /// Takes in what the kernel has to tell, without waiting; true if that was anything.
@@ -183,6 +181,16 @@ impl Watch {
         }
         any
     }
+}
+
+fn wait_for(bell: &Bell, changes: Option<&OwnedFd>, time: Duration) {
+    let time = Timespec::try_from(time).ok();
+    let rings = PollFd::new(&bell.0, PollFlags::IN);
+    let changes = changes.map(|changes| PollFd::new(changes, PollFlags::IN));
+    let mut handles: Vec<_> = std::iter::once(rings).chain(changes).collect();
+    // An interrupted wait is a short one.
+    let _ = poll(&mut handles, time.as_ref());
+    bell.hush();
 }
 
 /// The kernel takes a path only; this one names the open handle.
