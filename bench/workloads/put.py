@@ -57,7 +57,7 @@ def small(bench: Bench, senders: dict) -> Table:
         f"within 2 × of one file of {TOGETHER} MiB", less_is_better=True,
     )  # fmt: skip
     table.notes.append("Synced at the end, by the harness where the program does not.")
-    # What came stays: ext4 without a journal, as on some virtual machines, goes past each inode that was freed in the last five
+    # What came stays: ext4 without a journal, as on some virtual machines, goes past each inode that was freed in the last
     # minutes for every file that is made, and that would be measured then.
     wishes = {"one": bench.data.big(TOGETHER) / "big.bin", "many": bench.data.sent(hundreds)}
     for number in range(bench.rounds + 1):

@@ -135,8 +135,9 @@ impl<'a> Upload<'a> {
             Clash::Ask => request,
             _ => request.header("lanthorn-clash", self.sending.clash_word()),
         };
-        let request = request.body(Full::new(bytes))?;
+        let request = request.body(Full::new(bytes.clone()))?;
         let answer = self.sending.at.send(request).await?;
+        self.file.take_back(bytes);
         self.offset = offset_in(&answer)?;
         self.sending.progress.advance(self.offset - offset);
         Ok((self.offset == self.local.size).then(|| answer.headers().clone()))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hyper::body::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
 /// How much goes in one request.
@@ -26,12 +26,14 @@ pub struct ReadAhead {
     file: Arc<File>,
     size: u64,
     next: Option<(u64, JoinHandle<Result<Piece>>)>,
+    /// Memory of a piece that was sent: new memory would have to be cleared first.
+    spare: BytesMut,
 }
 
 impl ReadAhead {
     /// A file of this size.
     pub fn of(file: Arc<File>, size: u64) -> Self {
-        Self { file, size, next: None }
+        Self { file, size, next: None, spare: BytesMut::new() }
     }
 
     /// The piece that begins here. The one behind it is being read from now on.
@@ -48,13 +50,20 @@ impl ReadAhead {
         Ok(piece)
     }
 
-    fn begin(&self, offset: u64) -> JoinHandle<Result<Piece>> {
+    /// Takes back a piece that was sent, for its memory.
+    pub fn take_back(&mut self, bytes: Bytes) {
+        // Whoever still holds it keeps it.
+        self.spare = bytes.try_into_mut().unwrap_or_default();
+    }
+
+    fn begin(&mut self, offset: u64) -> JoinHandle<Result<Piece>> {
         let (file, length) = (Arc::clone(&self.file), PIECE.min(self.size - offset));
+        let mut bytes = std::mem::take(&mut self.spare);
         tokio::task::spawn_blocking(move || {
-            let mut bytes = vec![0; usize::try_from(length)?];
+            bytes.resize(usize::try_from(length)?, 0);
             file.read_exact_at(&mut bytes, offset)?;
             let sum = STANDARD.encode(blake3::hash(&bytes).as_bytes());
-            Ok(Piece { bytes: bytes.into(), sum })
+            Ok(Piece { bytes: bytes.freeze(), sum })
         })
     }
 }
@@ -84,9 +93,23 @@ mod tests {
             let expected = &content[at..at + usize::try_from(length).unwrap()];
             assert!(piece.bytes == expected, "at {offset}");
             assert_eq!(piece.sum, STANDARD.encode(blake3::hash(expected).as_bytes()));
+            file.take_back(piece.bytes);
         }
         std::fs::write(&path, "shorter now").unwrap();
         let gone = file.piece_at(PIECE).await.err().unwrap();
         assert!(gone.is::<std::io::Error>());
+    }
+
+    #[tokio::test]
+    async fn memory_is_used_again_once_nobody_holds_it() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(5 * PIECE).unwrap();
+        let mut file = ReadAhead::of(Arc::new(file), 5 * PIECE);
+        let first = file.piece_at(0).await.unwrap().bytes;
+        file.take_back(first);
+        assert!(file.spare.capacity() as u64 >= PIECE);
+        let held = file.piece_at(PIECE).await.unwrap().bytes;
+        file.take_back(held.clone());
+        assert_eq!(file.spare.capacity(), 0);
     }
 }
