@@ -90,6 +90,37 @@ fn one_file_is_put_from_a_file_or_from_standard_input() {
     assert_eq!(read(&world, "input.txt"), "typed");
 }
 
+#[test]
+fn a_folder_is_put_with_what_is_empty_and_what_is_large_in_it() {
+    let (world, _server, _owner) = World::set_up();
+    let place = |name: &str| world.home.path().join("trip").join(name);
+    for folder in ["days/one", "days/two", "empty"] {
+        std::fs::create_dir_all(place(folder)).unwrap();
+    }
+    let large = "large ".repeat(400_000);
+    for (name, content) in [("days/one/a", "a"), ("days/two/b", "b"), ("days/film", &large), ("nothing", "")]
+    {
+        std::fs::write(place(name), content).unwrap();
+    }
+    let put: Value = serde_json::from_str(&said(&world, &["put", "trip", "shared", "--json"])).unwrap();
+    assert_eq!((&put["files"], &put["bytes"]), (&4.into(), &(large.len() + 2).into()), "{put}");
+    let shared = |name: &str| format!("trip/{name}");
+    for name in ["days/one/a", "days/two/b", "days/film", "nothing"] {
+        assert!(read(&world, &shared(name)) == std::fs::read_to_string(place(name)).unwrap(), "{name}");
+    }
+    assert!(world.shared().join("trip/empty").is_dir());
+    // Once more, into folders that are there.
+    std::fs::write(place("days/two/new"), "new").unwrap();
+    std::fs::write(place("days/one/a"), "changed").unwrap();
+    let put: Value =
+        serde_json::from_str(&said(&world, &["put", "trip", "shared", "--clash", "skip", "--json"])).unwrap();
+    assert_eq!(put["files"], 1, "{put}");
+    assert_eq!(
+        (read(&world, &shared("days/two/new")), read(&world, &shared("days/one/a"))),
+        ("new".into(), "a".into())
+    );
+}
+
 /// Runs `edit` with an editor that does this to the file in `$1`; `$SHARED` is the shared folder.
 fn edit(world: &World, address: &str, script: &str) -> Output {
     let editor = world.home.path().join("editor.sh");
