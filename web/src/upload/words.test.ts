@@ -33,7 +33,7 @@ describe('the line of the tray', () => {
   it('says how far, how fast and how long still', () => {
     expect(headline(view(), en, 'en', false)).toBe('Uploading 12 files');
     expect(line()).toBe('7 done · 1.9 of 3.1 GB · 84 MB/s · 14 s left');
-    expect(line({}, true)).toBe('61 % · 84 MB/s · 14 s left');
+    expect(line({}, true)).toBe('61 % · 14 s left · 84 MB/s');
   });
 
   it('says why it stands still', () => {

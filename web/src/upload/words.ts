@@ -36,8 +36,10 @@ export function standing(view: View, words: Words, language: Language, short: bo
     : [upload.done(formatCount(view.done, language)), amount(view, words, language)];
   if (view.paused) return [...parts, upload.paused].join(' · ');
   if (view.hold) return [upload.holds[view.hold], ...parts].join(' · ');
-  if (view.perSecond > 0) parts.push(upload.rate(formatSize(view.perSecond, language)));
-  if (view.secondsLeft !== undefined) parts.push(upload.left(timeLeft(view.secondsLeft, words)));
+  const rate = view.perSecond > 0 ? upload.rate(formatSize(view.perSecond, language)) : '';
+  const left = view.secondsLeft === undefined ? '' : upload.left(timeLeft(view.secondsLeft, words));
+  // Where there is little room the end may be cut off.
+  parts.push(...(short ? [left, rate] : [rate, left]).filter(Boolean));
   return parts.join(' · ');
 }
 
