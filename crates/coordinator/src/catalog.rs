@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use proto::api::events::Happening;
-use proto::wire::link::{OfferedShare, Revoked};
+use proto::ticket::Resource;
+use proto::wire::link::{Addresses, OfferedShare, Revoked};
 use proto::{DeviceId, Permission, PrincipalId, ShareId};
 use time::OffsetDateTime;
 
@@ -40,7 +41,6 @@ impl Rooms {
     }
 
     /// The inbox of a device, if it offers one here.
-    #[cfg(test)]
     pub(crate) fn inbox_of(&self, device: DeviceId) -> Option<ShareId> {
         self.shares_on(device).into_iter().find(|share| share.place.inbox).map(|share| share.id)
     }
@@ -65,6 +65,15 @@ impl Rooms {
         (online, seen_ms.map(from_ms))
     }
 
+    /// Where a device can be dialled by another.
+    pub(crate) fn whereabouts(&self, device: DeviceId) -> Addresses {
+        if device == self.device {
+            self.gateway.own_addresses(device)
+        } else {
+            self.registry.presence(device).addresses
+        }
+    }
+
     /// A device has been hidden: the owner of this coordinator, who holds all elsewhere without any grant, loses it.
     pub(crate) fn end_for_the_owner(&self, device: DeviceId) {
         let Some(principal) = self.identity.owner_id() else { return };
@@ -77,7 +86,7 @@ impl Rooms {
     }
 
     /// What a device offers, or did when it was last heard.
-    fn shares_on(&self, device: DeviceId) -> Vec<Placed> {
+    pub(crate) fn shares_on(&self, device: DeviceId) -> Vec<Placed> {
         let Some(place) = self.place_on(device) else { return Vec::new() };
         if device == self.device {
             return self.shares.borrow().iter().map(|share| Self::placed(place, &share.offered())).collect();
@@ -202,6 +211,7 @@ impl Rooms {
             }
             Happening::CatalogChanged | Happening::EventsLost => true,
             Happening::PairingWaiting => self.identity.owner_id() == Some(person),
+            transfer => transfer.transfer().is_some_and(|id| self.may_hear_of_transfer(person, id, transfer)),
         }
     }
 
@@ -214,9 +224,10 @@ impl Rooms {
     pub(crate) fn still_allowed(&self, caller: &Caller, grant: &Grant) -> bool {
         self.still_lives(caller)
             && match grant.resource() {
-                Some((share, permissions)) => {
+                Some((Resource::Share(share), permissions)) => {
                     permissions.iter().all(|each| self.allow(caller, grant.device(), share, each).is_ok())
                 }
+                Some((Resource::Transfer(id, _), _)) => self.still_delivers(caller, id),
                 None => self.allow_device(caller, grant.device()).is_ok(),
             }
     }

@@ -37,6 +37,7 @@ use crate::rotation::Rotation;
 use crate::settings::{CurrentSettings, SettingsStore};
 use crate::store::shares::SharedFolder;
 use crate::store::{Store, StoreError};
+use crate::transfers::{Transfers, drive_forever};
 
 /// How often it is looked who has fallen silent, and whether a ticket key is due.
 const SWEEP_PERIOD: Duration = Duration::from_secs(3);
@@ -115,6 +116,8 @@ pub(crate) struct Rooms {
     /// The coordinators that this machine has joined itself, for its owner.
     pub(crate) joined: Joined,
     pub(crate) greetings: Greetings,
+    /// What is sent to somebody's machine.
+    pub(crate) transfers: Transfers,
     /// Passes on what machines say to each other while they have no direct way.
     pub(crate) relay: Relay,
     pub(crate) authority: Authority,
@@ -178,6 +181,7 @@ impl Coordinator {
             registry: Registry::open(store.clone(), Arc::clone(&clock), config.device).await?,
             joined: Joined::default(),
             greetings: Greetings::default(),
+            transfers: Transfers::open(store.clone(), Arc::clone(&clock)).await?,
             relay: Relay::default(),
             authority: opened.authority,
             folders: FolderChooser::new(config.default_folder.clone()),
@@ -195,7 +199,8 @@ impl Coordinator {
         let sweeping = tokio::spawn(sweep_forever(Arc::downgrade(&rooms)));
         let telling = tokio::spawn(guests::keep_told(Arc::downgrade(&rooms)));
         let watching = tokio::spawn(moved::watch_rights(Arc::downgrade(&rooms)));
-        let beside = [tidying, sweeping, telling, watching];
+        let driving = tokio::spawn(drive_forever(Arc::downgrade(&rooms)));
+        let beside = [tidying, sweeping, telling, watching, driving];
         *rooms.tasks.lock() = beside.iter().map(tokio::task::JoinHandle::abort_handle).collect();
         Ok(Self { rooms })
     }
@@ -322,7 +327,7 @@ impl Rooms {
                 None => false,
             },
             // What the rights say is asked each time: there is nothing to change first.
-            Revoked::Grant { .. } | Revoked::Ticket { .. } => true,
+            Revoked::Grant { .. } | Revoked::Ticket { .. } | Revoked::Transfer { .. } => true,
         };
         if found {
             self.has_ended(what.clone());
@@ -360,6 +365,7 @@ impl Rooms {
                 self.tickets.forget_principal(*principal, Some(*share));
                 self.running.end_right(*principal, *share);
             }
+            Revoked::Transfer { id, .. } => self.tickets.forget_transfer(*id),
             // The way back from a ticket to its request is known to the device alone.
             Revoked::Ticket { .. } => {}
         }
@@ -438,6 +444,7 @@ async fn sweep_forever(rooms: Weak<Rooms>) {
         let Some(rooms) = rooms.upgrade() else { return };
         rooms.registry.sweep().await;
         rooms.rotate_when_due().await;
+        rooms.sweep_transfers().await;
     }
 }
 

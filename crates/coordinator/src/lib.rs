@@ -29,6 +29,7 @@ pub mod rehearsal;
 mod rotation;
 mod settings;
 mod store;
+mod transfers;
 
 pub use access::ticket_keys::file::coordinator_id;
 pub use authority::{AuthorityError, OwnCertificate, page_tls};

@@ -1,6 +1,6 @@
 //! What a coordinator has ended before its time, and which tickets that concerns. Pure.
 
-use proto::ticket::VerifiedTicket;
+use proto::ticket::{Resource, VerifiedTicket};
 use proto::wire::link::Revoked;
 use time::OffsetDateTime;
 
@@ -26,6 +26,7 @@ impl Ended {
             Revoked::Device { id } => claims.pky == Some(*id) || claims.cli == id.to_string(),
             Revoked::Principal { id } => claims.sub == *id,
             Revoked::Grant { principal, share } => claims.sub == *principal && claims.res.share() == *share,
+            Revoked::Transfer { id, share } => claims.res == Resource::Transfer(*id, *share),
         };
         named && claims.iat <= self.at && ticket.coordinator() == Some(&self.coordinator)
     }
@@ -34,8 +35,8 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::ticket::{Claims, Issuer, KeyRing, Resource, SigningKey};
-    use proto::{DeviceId, PrincipalId, SessionId, ShareId};
+    use proto::ticket::{Claims, Issuer, KeyRing, SigningKey};
+    use proto::{DeviceId, PrincipalId, SessionId, ShareId, TransferId};
 
     #[test]
     fn each_end_concerns_what_it_names_and_nothing_else() {
@@ -73,6 +74,7 @@ mod tests {
             (Revoked::Grant { principal: person, share }, true),
             (Revoked::Grant { principal: person, share: ShareId::generate() }, false),
             (Revoked::Grant { principal: other, share }, false),
+            (Revoked::Transfer { id: TransferId::generate(), share }, false),
         ] {
             let end = Ended { coordinator: coordinator.clone(), what, at: now };
             assert_eq!(end.concerns(&ours), concerns, "{end:?}");

@@ -9,7 +9,8 @@ mod tickets;
 use std::fmt;
 
 use proto::api::auth::Privacy;
-use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId, UploadId};
+use proto::ticket::Resource;
+use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId, TransferId, UploadId};
 
 pub(crate) use grants::{Held, Rights};
 pub(crate) use running::Running;
@@ -109,7 +110,7 @@ pub(crate) struct Grant {
     device: DeviceId,
     principal: PrincipalId,
     client: Client,
-    resource: Option<(ShareId, Permissions)>,
+    resource: Option<(Resource, Permissions)>,
     /// When the right ends, if it does by itself: no ticket lives longer.
     until_ms: Option<i64>,
 }
@@ -119,14 +120,14 @@ impl Grant {
         self.device
     }
 
-    /// What may be done with which share, if the request is about one.
-    pub(crate) const fn resource(&self) -> Option<(ShareId, Permissions)> {
+    /// What may be done with what, if the request is about more than the device itself.
+    pub(crate) const fn resource(&self) -> Option<(Resource, Permissions)> {
         self.resource
     }
 
-    /// The share that may be used, if the request is about one.
+    /// The share that the request is about, or to which a transfer goes.
     pub(crate) fn share(&self) -> Option<ShareId> {
-        self.resource.map(|(share, _)| share)
+        self.resource.map(|(resource, _)| resource.share())
     }
 }
 
@@ -157,7 +158,7 @@ pub(crate) fn authorize(
     }
     // The ticket allows no more than the request needs; looking goes with copying.
     let needed = [Permission::Read, permission].into_iter().collect();
-    let resource = Some((share, held.permissions.intersection(needed)));
+    let resource = Some((Resource::Share(share), held.permissions.intersection(needed)));
     let (principal, client) = (caller.principal, caller.client);
     Ok(Grant { device: place.device, principal, client, resource, until_ms: held.until_ms })
 }
@@ -165,6 +166,26 @@ pub(crate) fn authorize(
 /// The right to ask a device what it is: everybody who sees it has it.
 pub(crate) const fn authorize_device(caller: &Caller, device: DeviceId) -> Grant {
     Grant { device, principal: caller.principal, client: caller.client, resource: None, until_ms: None }
+}
+
+/// A transfer that is under way, with its place at the receiver's device: as the room of transfers found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) transfer: TransferId,
+    pub(crate) device: DeviceId,
+    pub(crate) share: ShareId,
+}
+
+/// The right of one who has to do with a transfer to their part of it at the receiver's device. Which part that is, and that
+/// it is theirs, is decided where the transfer is known (`transfers::parties`): no right on the share goes with it.
+pub(crate) fn authorize_delivery(
+    delivery: &Delivery,
+    (principal, client): (PrincipalId, Client),
+    permission: Permission,
+) -> Grant {
+    let resource = Resource::Transfer(delivery.transfer, delivery.share);
+    let resource = Some((resource, [permission].into_iter().collect()));
+    Grant { device: delivery.device, principal, client, resource, until_ms: None }
 }
 
 #[cfg(test)]

@@ -156,6 +156,7 @@ impl HttpBody for Endable {
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+    use proto::ticket::Resource;
     use proto::{DeviceId, Permissions};
 
     fn grant() -> Grant {
@@ -163,7 +164,7 @@ mod tests {
             device: DeviceId::from_public_key([1; 32]),
             principal: PrincipalId::generate(),
             client: Client::Session(SessionId::generate()),
-            resource: Some((ShareId::generate(), Permissions::all())),
+            resource: Some((Resource::Share(ShareId::generate()), Permissions::all())),
             until_ms: None,
         }
     }
@@ -179,7 +180,8 @@ mod tests {
     async fn an_answer_ends_with_what_allowed_it_and_with_nothing_else() {
         let (running, mine) = (Running::default(), grant());
         let share = mine.share().unwrap();
-        let other = Grant { resource: Some((ShareId::generate(), Permissions::all())), ..grant() };
+        let other =
+            Grant { resource: Some((Resource::Share(ShareId::generate()), Permissions::all())), ..grant() };
         for end in 0..4 {
             let mut ends = running.hold(&mine, endless(), || true).into_body();
             let mut goes_on = running.hold(&other, endless(), || true).into_body();

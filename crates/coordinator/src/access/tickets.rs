@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
-use proto::ticket::{Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, Ticket};
+use proto::ticket::{
+    Claims, InvalidKey, PublicKey, READ_LIFETIME, Resource, SigningKey, TRANSFER_LIFETIME, Ticket,
+};
 use proto::wire::link::TicketKeys as Announcement;
-use proto::{DeviceId, Permissions, PrincipalId, ShareId};
+use proto::{DeviceId, Permissions, PrincipalId, ShareId, TransferId};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -19,7 +21,7 @@ use crate::clock::{Clock, from_ms};
 /// Tickets remembered at most; beyond that the cache begins anew.
 const CAPACITY: usize = 4096;
 
-type Key = (PrincipalId, Client, DeviceId, ShareId, Permissions);
+type Key = (PrincipalId, Client, DeviceId, Resource, Permissions);
 
 /// A ticket that was written lately.
 struct Written {
@@ -83,19 +85,19 @@ impl TicketDesk {
         grant: &Grant,
         presenter: Option<DeviceId>,
     ) -> Result<Option<HeaderValue>, InvalidKey> {
-        let Some((share, permissions)) = grant.resource else { return Ok(None) };
-        let key = (grant.principal, grant.client, grant.device, share, permissions);
+        let Some((resource, permissions)) = grant.resource else { return Ok(None) };
+        let key = (grant.principal, grant.client, grant.device, resource, permissions);
         let (now, signer) = (self.clock.wall(), self.signing_key());
         let end = end_of(grant, now);
         if let Some(Written { bearer, expires, by }) = self.fresh.lock().get(&key) {
             let left = *expires - now;
-            let fresh = left > READ_LIFETIME / 2 || *expires == end;
+            let fresh = left > lifetime(resource) / 2 || *expires == end;
             // More than the life that a new one would have means that the clock was set back, or the right ends sooner.
             if fresh && *expires <= end && *by == signer.public() {
                 return Ok(Some(bearer.clone()));
             }
         }
-        let ticket = signer.sign(&claims(grant, presenter, (share, permissions), (now, end)))?;
+        let ticket = signer.sign(&claims(grant, presenter, (resource, permissions), (now, end)))?;
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", ticket.as_str())).map_err(|_| InvalidKey)?;
         bearer.set_sensitive(true);
@@ -127,22 +129,36 @@ impl TicketDesk {
 
     /// Forgets the tickets of a person: all, or those for one share.
     pub(crate) fn forget_principal(&self, person: PrincipalId, on: Option<ShareId>) {
-        self.fresh.lock().retain(|(principal, _, _, share, _), _| {
-            *principal != person || on.is_some_and(|on| on != *share)
+        self.fresh.lock().retain(|(principal, _, _, resource, _), _| {
+            *principal != person || on.is_some_and(|on| on != resource.share())
         });
+    }
+
+    /// Forgets the tickets of a transfer that has ended.
+    pub(crate) fn forget_transfer(&self, ended: TransferId) {
+        let of_it = |resource: &Resource| matches!(resource, Resource::Transfer(id, _) if *id == ended);
+        self.fresh.lock().retain(|(_, _, _, resource, _), _| !of_it(resource));
+    }
+}
+
+/// How long a ticket lives at most.
+const fn lifetime(resource: Resource) -> Duration {
+    match resource {
+        Resource::Share(_) => READ_LIFETIME,
+        Resource::Transfer(..) => TRANSFER_LIFETIME,
     }
 }
 
 /// When a ticket ends that is written now: none outlives the right.
 fn end_of(grant: &Grant, now: OffsetDateTime) -> OffsetDateTime {
-    let longest = now + READ_LIFETIME;
+    let longest = now + grant.resource.map_or(READ_LIFETIME, |(resource, _)| lifetime(resource));
     grant.until_ms.map_or(longest, |until| from_ms(until).min(longest))
 }
 
 fn claims(
     grant: &Grant,
     presenter: Option<DeviceId>,
-    (share, permissions): (ShareId, Permissions),
+    (resource, permissions): (Resource, Permissions),
     (now, expires): (OffsetDateTime, OffsetDateTime),
 ) -> Claims {
     Claims {
@@ -150,7 +166,7 @@ fn claims(
         cli: grant.client.to_string(),
         pky: presenter,
         aud: grant.device,
-        res: Resource::Share(share),
+        res: resource,
         perm: permissions,
         iat: now,
         exp: expires,
@@ -187,7 +203,7 @@ mod tests {
             device,
             principal: PrincipalId::generate(),
             client: Client::Session(SessionId::generate()),
-            resource: Some((ShareId::generate(), [Permission::Read].into_iter().collect())),
+            resource: Some((Resource::Share(ShareId::generate()), [Permission::Read].into_iter().collect())),
             until_ms: None,
         };
         let bearer = || desk.bearer(&grant, None).unwrap().unwrap();
@@ -210,7 +226,7 @@ mod tests {
             device,
             principal: PrincipalId::generate(),
             client: Client::Session(SessionId::generate()),
-            resource: Some((share, [permission].into_iter().collect())),
+            resource: Some((Resource::Share(share), [permission].into_iter().collect())),
             until_ms: None,
         };
         let read = grant(Permission::Read);
@@ -235,7 +251,7 @@ mod tests {
         let desk = desk(&clock);
         let device = DeviceId::from_public_key([1; 32]);
         let ring = ring(device, &desk);
-        let resource = Some((ShareId::generate(), [Permission::Read].into_iter().collect()));
+        let resource = Some((Resource::Share(ShareId::generate()), [Permission::Read].into_iter().collect()));
         let (principal, client) = (PrincipalId::generate(), Client::Session(SessionId::generate()));
         let start = clock.wall();
         let expires = |until: Option<i64>| {
@@ -262,7 +278,7 @@ mod tests {
             device: DeviceId::from_public_key([1; 32]),
             principal: PrincipalId::generate(),
             client,
-            resource: Some((share, permissions)),
+            resource: Some((Resource::Share(share), permissions)),
             until_ms: None,
         };
         type End = fn(&TicketDesk, &Grant, ShareId);

@@ -30,16 +30,23 @@ pub(crate) struct Lines {
     whole: usize,
     /// How many bytes may still come.
     left: usize,
+    /// The longest line.
+    longest: usize,
 }
 
 impl Lines {
     pub(crate) fn new(body: Body, most: usize) -> Self {
-        Self { body, rest: BytesMut::new(), whole: 0, left: most }
+        Self { body, rest: BytesMut::new(), whole: 0, left: most, longest: MAX_LINE }
     }
 
     /// A body whose lines are told as things happen: there is no end to them, and none may be long.
     pub(crate) fn endless(body: Body) -> Self {
         Self::new(body, usize::MAX)
+    }
+
+    /// The same, with lines that may be longer or have to be shorter than usual.
+    pub(crate) fn longest(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     /// The next whole lines, at least one; `None` at the end. A last line without an end is none. When this is given up
@@ -49,7 +56,7 @@ impl Lines {
             if self.whole > 0 {
                 return Ok(Some(self.take_lines()));
             }
-            if self.rest.len() > MAX_LINE {
+            if self.rest.len() > self.longest {
                 return Err(LinesError::LongLine);
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };

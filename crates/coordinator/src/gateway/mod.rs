@@ -93,6 +93,13 @@ impl Gateway {
         self.endpoint.read().as_ref().map(Endpoint::id)
     }
 
+    /// Where this machine is, if it can be dialled by this key.
+    pub(crate) fn own_addresses(&self, key: DeviceId) -> Addresses {
+        let endpoint = self.endpoint.read();
+        let own = endpoint.as_ref().filter(|endpoint| endpoint.id() == key);
+        own.map(|endpoint| endpoint.addresses().borrow().clone()).unwrap_or_default()
+    }
+
     /// Learns where a machine is. Whatever the relay is called where that machine is, it is this one.
     pub(crate) fn learn(&self, device: DeviceId, addresses: Addresses) {
         if let Some(endpoint) = &*self.endpoint.read() {

@@ -1,7 +1,7 @@
 //! What follows the device in an address: which share it is about and which right it needs. One table, and the
 //! device checks again.
 
-use proto::{Permission, ShareId};
+use proto::{Permission, ShareId, TransferId};
 
 /// Words of the device API that save a copy.
 const COPYING: [&str; 2] = ["download", "archive"];
@@ -18,6 +18,32 @@ pub(crate) enum Target {
     Device,
     /// A share: `/shares/{share}/{word}…`.
     Share(ShareId, Permission),
+    /// A transfer to the device: `/inbox/transfers/{transfer}/{word}`.
+    Transfer(TransferId, Part),
+}
+
+/// What somebody does with a transfer at its receiver's device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Looks how far it is: either side.
+    Looks,
+    /// Delivers: the sender.
+    Delivers,
+}
+
+/// Words of a transfer that its sender says.
+const DELIVERING: [&str; 3] = ["chunk", "commit", "finalize"];
+/// Words of a transfer that either side says. To hold it or give it up they ask the coordinator, which tells the device.
+const LOOKING: [&str; 2] = ["status", "watch"];
+
+fn parse_transfer(rest: &str) -> Option<Target> {
+    let (transfer, word) = rest.split_once('/')?;
+    let part = match () {
+        () if DELIVERING.contains(&word) => Part::Delivers,
+        () if LOOKING.contains(&word) => Part::Looks,
+        () => return None,
+    };
+    Some(Target::Transfer(transfer.parse().ok()?, part))
 }
 
 /// Reads a path as it stands in the address, undecoded; `None` if it is none of the device API.
@@ -25,6 +51,9 @@ pub(crate) enum Target {
 pub(crate) fn parse(tail: &str) -> Option<Target> {
     if tail == "/info" {
         return Some(Target::Device);
+    }
+    if let Some(rest) = tail.strip_prefix("/inbox/transfers/") {
+        return parse_transfer(rest);
     }
     let (share, rest) = tail.strip_prefix("/shares/")?.split_once('/')?;
     let plain = |part: &str| {
@@ -47,8 +76,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_two_forms_pass() {
-        let share = ShareId::generate();
+    fn only_the_three_forms_pass() {
+        let (share, transfer) = (ShareId::generate(), TransferId::generate());
         for (tail, expected) in [
             ("/info".to_owned(), Some(Target::Device)),
             (format!("/shares/{share}/list"), Some(Target::Share(share, Permission::Read))),
@@ -70,6 +99,19 @@ mod tests {
             (format!("/shares/{share}/list%2fx"), None),
             ("/shares/x/list".to_owned(), None),
             ("/info/".to_owned(), None),
+            (format!("/inbox/transfers/{transfer}/chunk"), Some(Target::Transfer(transfer, Part::Delivers))),
+            (format!("/inbox/transfers/{transfer}/commit"), Some(Target::Transfer(transfer, Part::Delivers))),
+            (
+                format!("/inbox/transfers/{transfer}/finalize"),
+                Some(Target::Transfer(transfer, Part::Delivers)),
+            ),
+            (format!("/inbox/transfers/{transfer}/status"), Some(Target::Transfer(transfer, Part::Looks))),
+            (format!("/inbox/transfers/{transfer}/watch"), Some(Target::Transfer(transfer, Part::Looks))),
+            (format!("/inbox/transfers/{transfer}/cancel"), None),
+            (format!("/inbox/transfers/{transfer}/chunk/x"), None),
+            (format!("/inbox/transfers/{transfer}/"), None),
+            (format!("/inbox/transfers/{transfer}"), None),
+            (format!("/inbox/transfers/{transfer}/../x"), None),
             ("/inbox".to_owned(), None),
             (String::new(), None),
         ] {

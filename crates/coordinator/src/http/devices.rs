@@ -16,7 +16,8 @@ use super::upload_key::{self, DeviceCaller};
 use crate::access::{Caller, Grant};
 use crate::coordinator::{Coordinator, Rooms};
 use crate::gateway::LinkError;
-use crate::gateway::tail::{self, Target};
+use crate::gateway::tail::{self, Part, Target};
+use crate::transfers::Side;
 
 const PREFIX: &str = "/api/v1/devices/";
 
@@ -73,6 +74,11 @@ async fn grant_for(
             let decision = rooms.allow(caller, device, share, permission);
             note(rooms, caller, trail, share, permission, decision.is_ok()).await;
             decision?
+        }
+        Target::Transfer(id, part) => {
+            let sends = part == Part::Delivers || rooms.transfer_as(caller, id, Side::Sender).is_ok();
+            let side = if sends { Side::Sender } else { Side::Receiver };
+            rooms.allow_transfer(caller, device, id, side)?
         }
     };
     may_answer(rooms, device)?;

@@ -33,6 +33,7 @@ mod status;
 mod tests;
 mod tokens;
 mod trail;
+mod transfers;
 mod trust;
 mod upload_key;
 mod watching;

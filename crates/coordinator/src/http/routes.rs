@@ -11,13 +11,14 @@ use utoipa_axum::routes;
 use super::error::Refusal;
 use super::{
     agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys,
-    paired, pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, trust,
+    paired, pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, transfers,
+    trust,
 };
 use crate::coordinator::Coordinator;
 
 /// The largest JSON body taken.
 const MAX_JSON_BYTES: usize = 64 * 1024;
-/// The largest selection of files: some ten thousand paths.
+/// The largest selection of files, or offer of them: some ten thousand paths.
 const MAX_SELECTION_BYTES: usize = 4 << 20;
 
 impl Coordinator {
@@ -85,8 +86,20 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(direct::ticket))
         .routes(routes!(files::list))
         .routes(routes!(files::search))
+        .routes(routes!(transfers::get))
+        .routes(routes!(transfers::approve))
+        .routes(routes!(transfers::reject))
+        .routes(routes!(transfers::open))
+        .routes(routes!(transfers::cancel))
+        .routes(routes!(transfers::pause))
+        .routes(routes!(transfers::resume))
+        .routes(routes!(transfers::clear_history))
+        .routes(routes!(transfers::cancel_pending))
+        .routes(routes!(transfers::trusted))
+        .routes(routes!(transfers::distrust))
         .merge(
             OpenApiRouter::new()
+                .routes(routes!(transfers::offer, transfers::list))
                 .routes(routes!(copying::copy))
                 .layer(DefaultBodyLimit::max(MAX_SELECTION_BYTES)),
         )

@@ -12,6 +12,7 @@ mod links;
 mod machines;
 mod moved;
 mod rights;
+mod transfers;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -560,6 +561,19 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/api/v1/files/list", [401, 400, 400, 400, 400]),
     ("GET", "/api/v1/files/search", [401, 400, 400, 400, 400]),
     ("POST", "/api/v1/files/copy", [401, 400, 400, 400, 400]),
+    ("POST", "/api/v1/transfers", [401, 400, 400, 403, 400]),
+    ("GET", "/api/v1/transfers", [401, 200, 200, 403, 200]),
+    ("GET", "/api/v1/transfers/{id}", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/{id}/approve", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/{id}/reject", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/{id}/passcode/open", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/{id}/cancel", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/{id}/pause", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/{id}/resume", [401, 404, 404, 403, 404]),
+    ("POST", "/api/v1/transfers/history/clear", [401, 200, 200, 403, 200]),
+    ("POST", "/api/v1/transfers/pending/cancel", [401, 200, 200, 403, 200]),
+    ("GET", "/api/v1/transfers/trusted", [401, 200, 200, 403, 200]),
+    ("DELETE", "/api/v1/transfers/trusted/{device}/{person}", [401, 404, 404, 403, 404]),
     ("GET", "/api/v1/settings", [401, 403, 403, 403, 200]),
     ("PATCH", "/api/v1/settings", [401, 403, 403, 403, 200]),
     ("GET", "/api/v1/grants", [401, 200, 200, 403, 200]),

@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use proto::api::transfers::PASSCODE_TRIES;
+use proto::{DeviceId, PrincipalId};
+
 use crate::clock::{Clock, to_ms};
 use crate::store::attempts::Lived;
 use crate::store::{Store, StoreError};
@@ -20,6 +23,10 @@ const KNOWN_LIMIT: usize = 5;
 const DELAYS: [i64; 10] = [0, 0, 0, 5, 15, 30, 60, 120, 300, 900];
 /// Seconds to wait after even more, where there is no limit.
 const LAST_DELAY: i64 = 3600;
+/// Wrong passcodes of one sender at one machine, each as many as a transfer's window allows, cost more and more seconds.
+const PASSCODE_LOCKS: [i64; 3] = [60, 600, 3600];
+/// Seconds to wait after even more.
+const LAST_PASSCODE_LOCK: i64 = 6 * 3600;
 /// The most that time spent switched off counts for, across one restart.
 const MAX_CREDIT_MS: i64 = 3600 * 1000;
 
@@ -32,6 +39,8 @@ pub(crate) enum Source {
     Known(i64),
     /// The owner who types a pairing code. Slowed down, but never locked out.
     Code,
+    /// Somebody who says the passcode of a transfer to a machine, whichever transfer that is.
+    Passcode(PrincipalId, DeviceId),
     /// This machine itself. Slowed down, but never locked out.
     Machine,
 }
@@ -42,6 +51,7 @@ impl Source {
             Self::Unknown => "unknown".to_owned(),
             Self::Known(browser) => format!("browser:{browser}"),
             Self::Code => "code".to_owned(),
+            Self::Passcode(sender, device) => format!("passcode:{sender}:{device}"),
             Self::Machine => "machine".to_owned(),
         }
     }
@@ -50,7 +60,7 @@ impl Source {
         match self {
             Self::Unknown => UNKNOWN_LIMIT,
             Self::Known(_) => KNOWN_LIMIT,
-            Self::Code | Self::Machine => usize::MAX,
+            Self::Code | Self::Machine | Self::Passcode(..) => usize::MAX,
         }
     }
 }
@@ -72,9 +82,23 @@ fn may_try(source: Source, earlier: &[i64], now: i64) -> Result<(), Wait> {
         let frees = earlier[count - source.limit()] + WINDOW_MS;
         return Err(wait_until(frees, now, true));
     }
-    let delay = DELAYS.get(count).copied().unwrap_or(LAST_DELAY);
+    let delay = match source {
+        Source::Passcode(..) => passcode_lock(count),
+        _ => DELAYS.get(count).copied().unwrap_or(LAST_DELAY),
+    };
     let next = earlier.last().map_or(i64::MIN, |last| last.saturating_add(delay * 1000));
     if next > now { Err(wait_until(next, now, false)) } else { Ok(()) }
+}
+
+/// Seconds to wait after so many wrong passcodes: none until a window's worth of them is used up.
+fn passcode_lock(count: usize) -> i64 {
+    let tries = PASSCODE_TRIES as usize;
+    match (count / tries).checked_sub(1) {
+        Some(nth) if count.is_multiple_of(tries) => {
+            PASSCODE_LOCKS.get(nth).copied().unwrap_or(LAST_PASSCODE_LOCK)
+        }
+        _ => 0,
+    }
 }
 
 fn wait_until(then: i64, now: i64, locked: bool) -> Wait {
@@ -161,6 +185,21 @@ mod tests {
             WINDOW_MS - now,
             "till the first is a day old"
         );
+    }
+
+    #[test]
+    fn every_five_wrong_passcodes_lock_for_longer() {
+        let source = Source::Passcode(PrincipalId::generate(), DeviceId::from_public_key([1; 32]));
+        let (mut earlier, mut now, mut waits) = (Vec::new(), 0, Vec::new());
+        for count in 0..23 {
+            if let Err(wait) = may_try(source, &earlier, now) {
+                waits.push((count, wait.seconds));
+                now += wait.seconds as i64 * 1000;
+                assert_eq!(may_try(source, &earlier, now), Ok(()), "the wait it said is enough");
+            }
+            earlier.push(now);
+        }
+        assert_eq!(waits, [(5, 60), (10, 600), (15, 3600), (20, 6 * 3600)]);
     }
 
     #[test]

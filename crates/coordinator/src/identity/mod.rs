@@ -7,6 +7,7 @@ pub(crate) mod invites;
 pub(crate) mod joining;
 pub(crate) mod lockout;
 pub(crate) mod pairing;
+pub(crate) mod passcode;
 pub(crate) mod pin;
 pub(crate) mod principals;
 pub(crate) mod session;

@@ -306,8 +306,9 @@ impl Registry {
         }
         let book = self.book.read();
         let only = match &what {
-            // Rights on a folder of this machine, or of one that is gone, are no other machine's business.
-            Revoked::Grant { share, .. } => match book.owners.get(share) {
+            // Rights on a folder of this machine, or of one that is gone, are no other machine's business; nor is what
+            // came there.
+            Revoked::Grant { share, .. } | Revoked::Transfer { share, .. } => match book.owners.get(share) {
                 Some(device) => Some(*device),
                 None => return,
             },

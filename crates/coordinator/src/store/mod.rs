@@ -17,6 +17,8 @@ pub(crate) mod remote_shares;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 pub(crate) mod shares;
+pub(crate) mod transfers;
+pub(crate) mod trusted_senders;
 
 use std::io;
 use std::path::Path;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{DeviceId, ShareId};
+use super::transfers::{ItemState, PausedBy, TransferState};
+use crate::{DeviceId, ShareId, TransferId, TransferItemId};
 
 /// The subprotocol of the event socket.
 pub const PROTOCOL: &str = "stream-v1";
@@ -16,6 +17,26 @@ pub const PROTOCOL: &str = "stream-v1";
 pub struct EventsQuery {
     /// The number of the last event that was received: what came after it is told again, for five minutes.
     pub after: Option<u64>,
+}
+
+impl Happening {
+    /// The transfer that it is about, if it is about one.
+    #[must_use]
+    pub const fn transfer(&self) -> Option<TransferId> {
+        match self {
+            Self::TransferRequested { transfer, .. }
+            | Self::TransferApproved { transfer, .. }
+            | Self::TransferRejected { transfer, .. }
+            | Self::TransferPasscodeOpened { transfer, .. }
+            | Self::TransferPasscodeLapsed { transfer, .. }
+            | Self::TransferHeld { transfer, .. }
+            | Self::TransferItemState { transfer, .. }
+            | Self::TransferProgress { transfer, .. }
+            | Self::TransferCancelled { transfer, .. }
+            | Self::TransferEnded { transfer, .. } => Some(*transfer),
+            _ => None,
+        }
+    }
 }
 
 /// A token that opens the event socket within 90 seconds.
@@ -65,6 +86,85 @@ pub enum Happening {
     CatalogChanged,
     /// A machine waits to be let in. Told to the owner only.
     PairingWaiting,
+    /// Somebody offers something: whoever receives has to answer.
+    TransferRequested {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
+    /// The receiver agreed.
+    TransferApproved {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
+    /// The receiver does not want it.
+    TransferRejected {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
+    /// It may begin: the sender said the passcode, or is trusted.
+    TransferPasscodeOpened {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
+    /// The passcode was not said in time: the receiver has to answer again.
+    TransferPasscodeLapsed {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
+    /// Somebody holds it, or lets it go on.
+    TransferHeld {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands.
+        state: TransferState,
+        /// Who holds it; nobody if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paused_by: Option<PausedBy>,
+    },
+    /// One of its items is elsewhere on its way.
+    TransferItemState {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+        /// The item.
+        item: TransferItemId,
+        /// Where that one stands now.
+        item_state: ItemState,
+    },
+    /// Some more of it has come; told once a second at most.
+    TransferProgress {
+        /// The transfer.
+        transfer: TransferId,
+        /// Bytes that are there.
+        received: u64,
+        /// Bytes that were offered and are wanted.
+        total: u64,
+    },
+    /// One of the two gave it up.
+    TransferCancelled {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
+    /// It is completed, failed or expired.
+    TransferEnded {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where it stands now.
+        state: TransferState,
+    },
     /// More happened than is remembered: ask for everything again.
     EventsLost,
 }

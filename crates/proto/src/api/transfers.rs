@@ -4,6 +4,8 @@
 //! A transfer is offered, approved or rejected, opened with a passcode unless the receiver trusts the sender, and then
 //! carried out. Its items are the files and folders that were chosen; what is in a folder is told while it is sent.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -47,6 +49,14 @@ pub enum TransferState {
     Expired,
     /// It cannot be finished; `reason` says why.
     Failed,
+}
+
+impl TransferState {
+    /// True for a state that a transfer does not leave any more.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Rejected | Self::Cancelled | Self::Expired | Self::Failed)
+    }
 }
 
 /// Where one item stands.
@@ -254,7 +264,7 @@ pub struct Transfers {
 }
 
 /// `POST /transfers/{id}/approve`: the receiver's yes.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct ApproveTransfer {
     /// Four digits that the receiver tells the sender by another way. Not needed from a sender who is trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -268,9 +278,16 @@ pub struct ApproveTransfer {
     /// Only these items; all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<TransferItemId>>,
-    /// From now on this sender needs to ask no more, within these limits.
+    /// From now on this sender needs to ask no more, within these limits. The machine's owner alone can say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub always: Option<TrustLimits>,
+}
+
+impl fmt::Debug for ApproveTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passcode: _, receiver_share_id, destination_path, items, always } = self;
+        write!(f, "ApproveTransfer({receiver_share_id:?}, {destination_path:?}, {items:?}, {always:?})")
+    }
 }
 
 /// How far a sender is trusted.
@@ -296,11 +313,17 @@ pub struct EndTransfer {
 }
 
 /// `POST /transfers/{id}/passcode/open`: the sender's proof that the receiver told it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct OpenTransfer {
     /// The passcode; not needed where the sender is trusted, or to have the ticket renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passcode: Option<String>,
+}
+
+impl fmt::Debug for OpenTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenTransfer(with a passcode: {})", self.passcode.is_some())
+    }
 }
 
 /// A transfer that may begin, or go on.
@@ -317,6 +340,44 @@ pub struct OpenedTransfer {
     pub expires_at: OffsetDateTime,
     /// Where the receiver is reached directly.
     pub addresses: crate::wire::link::Addresses,
+}
+
+/// `POST /transfers/history/clear`: what came to its end is not shown to the caller any more.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ClearedTransfers {
+    /// How many that were.
+    pub deleted: u64,
+}
+
+/// `POST /transfers/pending/cancel`: every offer of the caller that has not begun is given up.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CancelledTransfers {
+    /// How many that were.
+    pub cancelled: u64,
+}
+
+/// Somebody whose transfers to a machine begin without a question.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TrustedSender {
+    /// The machine.
+    pub device_id: DeviceId,
+    /// Who is trusted.
+    pub sender_principal_id: PrincipalId,
+    /// What they are called.
+    pub sender_name: String,
+    /// How far.
+    #[serde(flatten)]
+    pub limits: TrustLimits,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+/// Those who are trusted on the caller's machines.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TrustedSenders {
+    /// Whoever was trusted first comes first.
+    pub trusted: Vec<TrustedSender>,
 }
 
 /// `PUT /agent/v1/inbox/transfers/{id}`: what the receiver is to expect. Said by the coordinator, again after every

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::ticket::PublicKey;
-use crate::{ApiError, DeviceId, Lineage, PrincipalId, SessionId, ShareId};
+use crate::{ApiError, DeviceId, Lineage, PrincipalId, SessionId, ShareId, TransferId};
 
 /// The version of this protocol.
 pub const VERSION: u32 = 1;
@@ -225,6 +225,13 @@ pub enum Revoked {
         /// The person.
         principal: PrincipalId,
         /// The share.
+        share: ShareId,
+    },
+    /// A delivery: nothing more of it is taken.
+    Transfer {
+        /// The transfer.
+        id: TransferId,
+        /// The share it went to.
         share: ShareId,
     },
 }

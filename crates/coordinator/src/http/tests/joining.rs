@@ -288,7 +288,7 @@ async fn what_a_machine_says_of_itself_is_checked() {
     assert_eq!(early.code(), "NOT_SET_UP", "nobody joins before there is an owner");
 }
 
-async fn invite(owner: &mut Browser, world: &World, more: Value) -> Value {
+pub(super) async fn invite(owner: &mut Browser, world: &World, more: Value) -> Value {
     let mut asked = json!({"name": "Ada", "lifetime_seconds": 3600});
     asked.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
     let made = owner.post(world, "/api/v1/invites", asked).await;
@@ -296,7 +296,7 @@ async fn invite(owner: &mut Browser, world: &World, more: Value) -> Value {
     made.body
 }
 
-async fn take(guest: &mut Browser, world: &World, invite: &str) -> Answer {
+pub(super) async fn take(guest: &mut Browser, world: &World, invite: &str) -> Answer {
     guest.post(world, "/api/v1/invites/use", json!({"invite": invite})).await
 }
 
