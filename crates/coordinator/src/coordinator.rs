@@ -128,6 +128,8 @@ pub(crate) struct Rooms {
     pub(crate) sharing: tokio::sync::Mutex<()>,
     /// Which of these folders the agent has taken.
     pub(crate) agents_word: AgentsWord,
+    /// The machines that may knock at this one, sorted by name.
+    pub(crate) guests: watch::Sender<Vec<DeviceId>>,
     /// What has ended before its time, for those who pass it on to devices. Who misses some begins anew.
     pub(crate) revoked: broadcast::Sender<Revoked>,
     /// Ended with the rooms.
@@ -189,6 +191,7 @@ impl Coordinator {
             shares: watch::Sender::new(Arc::new(store.shares().await?)),
             sharing: tokio::sync::Mutex::default(),
             agents_word: AgentsWord::default(),
+            guests: watch::Sender::default(),
             revoked: broadcast::Sender::new(REVOKED_KEPT),
             tasks: Mutex::default(),
             clock,
@@ -265,6 +268,12 @@ impl Coordinator {
     #[must_use]
     pub fn shares(&self) -> watch::Receiver<Arc<Vec<SharedFolder>>> {
         self.rooms.shares.subscribe()
+    }
+
+    /// The machines that may knock at this one's lanes, now and whenever that changes: whoever does still needs a ticket.
+    #[must_use]
+    pub fn guests(&self) -> watch::Receiver<Vec<DeviceId>> {
+        self.rooms.guests.subscribe()
     }
 
     /// The settings in force.

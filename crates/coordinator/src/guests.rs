@@ -15,7 +15,7 @@ const MAX_MACHINES: usize = 128;
 /// Changes that come together are told together.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// Tells whenever machines are paired, shown, hidden, revoked, or come from elsewhere. Ends with the rooms.
+/// Tells at once, and whenever machines are paired, shown, hidden, revoked, or come from elsewhere. Ends with the rooms.
 pub(crate) async fn keep_told(rooms: Weak<Rooms>) {
     let Some((mut devices, mut moves)) =
         rooms.upgrade().map(|rooms| (rooms.identity.devices().changes(), rooms.registry.moves()))
@@ -23,6 +23,9 @@ pub(crate) async fn keep_told(rooms: Weak<Rooms>) {
         return;
     };
     loop {
+        let Some(strong) = rooms.upgrade() else { return };
+        tell(&strong);
+        drop(strong);
         let changed = tokio::select! {
             changed = devices.changed() => changed,
             changed = moves.changed() => changed,
@@ -33,16 +36,22 @@ pub(crate) async fn keep_told(rooms: Weak<Rooms>) {
         tokio::time::sleep(GATHER).await;
         devices.mark_unchanged();
         moves.mark_unchanged();
-        let Some(rooms) = rooms.upgrade() else { return };
-        tell(&rooms);
     }
 }
 
 fn tell(rooms: &Rooms) {
-    if rooms.identity.devices().count() > MAX_MACHINES {
+    let all = rooms.identity.devices().list();
+    if let Some(own) = all.iter().find(|row| row.id == rooms.device) {
+        let guests = guests_of(&all, own).map(|guest| guest.id).collect();
+        rooms.guests.send_if_modified(|known| {
+            let changed = *known != guests;
+            *known = guests;
+            changed
+        });
+    }
+    if all.len() > MAX_MACHINES {
         return;
     }
-    let all = rooms.identity.devices().list();
     for row in &all {
         let peers = guests_of(&all, row).map(|guest| peer(rooms, guest.id)).collect();
         rooms.registry.push(row.id, FromCoordinator::Peers { peers });

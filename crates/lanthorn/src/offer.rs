@@ -8,8 +8,8 @@ use std::time::Duration;
 use agent::Agent;
 use anyhow::{Context, Result};
 use coordinator::{Taken, keyfile};
-use proto::ShareId;
 use proto::ticket::{Issuer, PublicKey};
+use proto::{DeviceId, ShareId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -30,6 +30,9 @@ pub struct Offer {
     pub dropped_keys: Vec<String>,
     /// The folders.
     pub shares: Vec<OfferedFolder>,
+    /// The machines that this machine's coordinator lets knock here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<DeviceId>,
 }
 
 /// One folder on offer.
@@ -139,7 +142,6 @@ pub fn watch_file(state: &Path) -> Result<watch::Receiver<Offer>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::DeviceId;
     use proto::ticket::KeyRing;
 
     #[tokio::test]

@@ -17,9 +17,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use peer::{CertificateDer, DeviceKey, Endpoint, Stream};
-use proto::Offered;
 use proto::ticket::{Issuer, PublicKey};
 use proto::wire::link::Registration;
+use proto::{DeviceId, Offered};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -126,6 +126,11 @@ impl Control {
     /// The keys of this machine's own coordinator are others now.
     pub fn set_own_keys(&self, own: Issuer) {
         self.trust.set_own(own);
+    }
+
+    /// This machine's own coordinator lets these machines knock.
+    pub fn set_own_guests(&self, guests: Vec<DeviceId>) {
+        self.trust.set_own_guests(guests);
     }
 
     /// The keys of each coordinator as they are pinned, now and whenever one has learned others: they are to be kept.

@@ -39,6 +39,8 @@ pub(super) struct Trust {
 #[derive(Default)]
 struct Book {
     own: Issuer,
+    /// Whom the device's own coordinator lets come.
+    own_guests: Vec<DeviceId>,
     joined: HashMap<String, Word>,
 }
 
@@ -102,6 +104,10 @@ impl Trust {
 
     pub(super) fn set_own(&self, own: Issuer) {
         self.change(|book| book.own = own);
+    }
+
+    pub(super) fn set_own_guests(&self, guests: Vec<DeviceId>) {
+        self.change(|book| book.own_guests = guests);
     }
 
     pub(super) fn join(&self, membership: &Membership) {
@@ -213,7 +219,11 @@ impl Book {
         Consequences {
             pinned: self.joined.iter().map(|(id, word)| (id.clone(), word.pinned())).collect(),
             issuers: std::iter::once(&self.own).chain(words().map(|word| &word.issuer)).cloned().collect(),
-            guests: words().flat_map(|word| word.gateways.iter().chain(&word.peers)).copied().collect(),
+            guests: words()
+                .flat_map(|word| word.gateways.iter().chain(&word.peers))
+                .chain(&self.own_guests)
+                .copied()
+                .collect(),
             meetings,
             authorities: words().flat_map(|word| &word.authorities).cloned().collect(),
         }

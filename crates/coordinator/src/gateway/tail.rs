@@ -25,22 +25,22 @@ pub(crate) enum Target {
 /// What somebody does with a transfer at its receiver's device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Looks how far it is: either side.
-    Looks,
+    /// Looks how far it is, holds it, lets it go on: either side.
+    Follows,
     /// Delivers: the sender.
     Delivers,
 }
 
 /// Words of a transfer that its sender says.
 const DELIVERING: [&str; 3] = ["chunk", "commit", "finalize"];
-/// Words of a transfer that either side says. To hold it or give it up they ask the coordinator, which tells the device.
-const LOOKING: [&str; 2] = ["status", "watch"];
+/// Words of a transfer that either side says. To give it up they ask the coordinator, which tells the device.
+const FOLLOWING: [&str; 4] = ["status", "watch", "pause", "resume"];
 
 fn parse_transfer(rest: &str) -> Option<Target> {
     let (transfer, word) = rest.split_once('/')?;
     let part = match () {
         () if DELIVERING.contains(&word) => Part::Delivers,
-        () if LOOKING.contains(&word) => Part::Looks,
+        () if FOLLOWING.contains(&word) => Part::Follows,
         () => return None,
     };
     Some(Target::Transfer(transfer.parse().ok()?, part))
@@ -105,8 +105,9 @@ mod tests {
                 format!("/inbox/transfers/{transfer}/finalize"),
                 Some(Target::Transfer(transfer, Part::Delivers)),
             ),
-            (format!("/inbox/transfers/{transfer}/status"), Some(Target::Transfer(transfer, Part::Looks))),
-            (format!("/inbox/transfers/{transfer}/watch"), Some(Target::Transfer(transfer, Part::Looks))),
+            (format!("/inbox/transfers/{transfer}/status"), Some(Target::Transfer(transfer, Part::Follows))),
+            (format!("/inbox/transfers/{transfer}/watch"), Some(Target::Transfer(transfer, Part::Follows))),
+            (format!("/inbox/transfers/{transfer}/pause"), Some(Target::Transfer(transfer, Part::Follows))),
             (format!("/inbox/transfers/{transfer}/cancel"), None),
             (format!("/inbox/transfers/{transfer}/chunk/x"), None),
             (format!("/inbox/transfers/{transfer}/"), None),

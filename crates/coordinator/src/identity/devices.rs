@@ -50,11 +50,6 @@ impl Devices {
         self.known.read().values().filter(|row| row.revoked_ms.is_none()).cloned().collect()
     }
 
-    /// How many may come in.
-    pub(crate) fn count(&self) -> usize {
-        self.known.read().values().filter(|row| row.revoked_ms.is_none()).count()
-    }
-
     /// Learns of a machine that the store knows already.
     pub(super) fn learn(&self, row: DeviceRow) {
         self.known.write().insert(row.id, row);

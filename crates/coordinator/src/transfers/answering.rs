@@ -230,8 +230,9 @@ impl Rooms {
         let owns = |row: &TransferRow| self.identity.devices().owner_of(row.device) == Some(person);
         let (mut deleted, over) = (0, self.transfers.rows_where(|row| row.state.is_over()));
         for row in over {
-            let (sent, came) = (row.sender == person, owns(&row));
-            if !(sent && !row.sender_cleared || came && !row.receiver_cleared) {
+            let sent = row.sender == person && !row.sender_cleared;
+            let came = owns(&row) && !row.receiver_cleared;
+            if !sent && !came {
                 continue;
             }
             let clear = |transfer: &mut Transfer| {

@@ -110,22 +110,33 @@ fn offered(share: &coordinator::SharedFolder) -> OfferedFolder {
 /// What the agent is to offer, now and whenever it changes.
 pub fn offers(coordinator: &Coordinator) -> watch::Receiver<Offer> {
     let (mut shares, mut keys) = (coordinator.shares(), coordinator.ticket_keys());
-    let offer = |shares: &[coordinator::SharedFolder], keys: &TicketKeys| Offer {
+    let mut guests = coordinator.guests();
+    let offer = |shares: &[coordinator::SharedFolder], keys: &TicketKeys, guests: &[DeviceId]| Offer {
         ticket_keys: keys.ticket_keys.iter().map(|key| key.to_bytes()).collect(),
         dropped_keys: keys.dropped.clone(),
         shares: shares.iter().map(offered).collect(),
+        guests: guests.to_vec(),
     };
-    let (sender, receiver) = watch::channel(offer(&shares.borrow_and_update(), &keys.borrow_and_update()));
+    let (sender, receiver) = watch::channel(offer(
+        &shares.borrow_and_update(),
+        &keys.borrow_and_update(),
+        &guests.borrow_and_update(),
+    ));
     tokio::spawn(async move {
         loop {
             let changed = tokio::select! {
                 changed = shares.changed() => changed,
                 changed = keys.changed() => changed,
+                changed = guests.changed() => changed,
             };
             if changed.is_err() {
                 return;
             }
-            sender.send_replace(offer(&shares.borrow_and_update(), &keys.borrow_and_update()));
+            sender.send_replace(offer(
+                &shares.borrow_and_update(),
+                &keys.borrow_and_update(),
+                &guests.borrow_and_update(),
+            ));
         }
     });
     receiver

@@ -36,8 +36,9 @@ pub fn begin(
     let (told, registration) = watch::channel(first);
     let own = offers.borrow().issuer();
     let control = Arc::new(Control::new(Parts { key, agent, endpoint, registration }, own));
+    control.set_own_guests(offers.borrow().guests.clone());
     tokio::spawn(tell(device_name.clone(), told, offers.clone(), addresses));
-    tokio::spawn(follow_own_keys(Arc::clone(&control), offers.clone()));
+    tokio::spawn(follow_own_coordinator(Arc::clone(&control), offers.clone()));
     tokio::spawn(keep_keys(control.pinned(), config.homes.state.clone()));
     let memberships = Memberships::watch(&config.homes.state)?;
     tokio::spawn(follow_memberships(Arc::clone(&control), memberships.clone(), search(config)));
@@ -143,10 +144,11 @@ async fn tell(
     }
 }
 
-async fn follow_own_keys(control: Arc<Control>, mut offers: watch::Receiver<Offer>) {
+async fn follow_own_coordinator(control: Arc<Control>, mut offers: watch::Receiver<Offer>) {
     while offers.changed().await.is_ok() {
-        let own = offers.borrow_and_update().issuer();
-        control.set_own_keys(own);
+        let offer = offers.borrow_and_update().clone();
+        control.set_own_keys(offer.issuer());
+        control.set_own_guests(offer.guests);
     }
 }
 

@@ -40,6 +40,8 @@ async fn what_a_machine_has_ends_with_it() {
     let mut machine = laptop().paired(&world, &mut owner, json!({})).await.with_token(&world).await;
     let mut other = Machine::new(private(41), device_key()).with_token(&world).await;
     let mut told = world.coordinator.rooms().revoked.subscribe();
+    let (mut guests, key) = (world.coordinator.guests(), machine.key.id());
+    guests.wait_for(|guests| guests.contains(&key)).await.unwrap();
     let mut body = reading(&mut machine.at, &world).await;
     let mut goes_on = reading(&mut other.at, &world).await;
     let path = format!("/api/v1/devices/{}", machine.key.id());
@@ -47,6 +49,7 @@ async fn what_a_machine_has_ends_with_it() {
     assert!(body.frame().await.unwrap().is_err(), "its answer breaks off");
     assert!(goes_on.frame().await.unwrap().is_ok(), "another's does not");
     assert_eq!(told.try_recv().unwrap(), Revoked::Device { id: machine.key.id() });
+    guests.wait_for(|guests| !guests.contains(&key)).await.unwrap();
     assert_eq!(delete(&mut owner, &world, &path).await, StatusCode::NOT_FOUND);
     let old = machine.token().to_owned();
     let world = world.restart().await;

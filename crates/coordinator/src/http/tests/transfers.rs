@@ -149,8 +149,9 @@ async fn what_was_agreed_on_arrives() {
     play.comes_to(&offered, TransferState::Completed).await;
     let seen = play.seen(&offered).await;
     assert_eq!((&seen["state"], &seen["items"][1]["state"]), (&json!("completed"), &json!("finalized")));
-    let words: Vec<_> = play.device.asked().into_iter().map(|asked| asked.word).collect();
-    assert!(!words.contains(&"cancel".to_owned()), "what is finished is not given up: {words:?}");
+    play.until_row(&offered, |row| !row.device_knows).await;
+    let given_up = play.device.asked().iter().any(|asked| asked.method == Method::DELETE);
+    assert!(!given_up, "what is finished is not given up");
     let log = play.owner.get(&play.world, "/api/v1/audit").await.body.to_string();
     for action in ["transfer.created", "transfer.approved", "transfer.passcode_opened"] {
         assert!(log.contains(action), "{action} is not in the log");
@@ -264,7 +265,7 @@ async fn what_is_given_up_ends_at_the_device_also_when_that_was_away() {
     play.world = play.world.restart().await;
     play.device.refuses(false);
     play.world.coordinator.set_local_agent(play.device.link());
-    play.device.is_asked("cancel").await;
+    play.device.is_asked(Method::DELETE).await;
     play.until_row(&transfer, |row| !row.device_knows).await;
 }
 

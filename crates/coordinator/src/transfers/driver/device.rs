@@ -68,7 +68,7 @@ impl Rooms {
         // A device that has been let go, or has no such place any more, holds nothing for anybody.
         let reachable = !finished && self.delivery_of(row).is_some();
         if reachable {
-            match self.ask_device(row, Method::POST, "/cancel", Vec::new()).await {
+            match self.ask_device(row, Method::DELETE, "", Vec::new()).await {
                 Ok(_) => {}
                 Err(TransferError::Device(error)) if is_gone(error.code) => {}
                 Err(error) => return Err(error),

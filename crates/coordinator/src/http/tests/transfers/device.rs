@@ -98,14 +98,14 @@ impl StandIn {
 
     /// What it was told last to expect.
     pub(super) async fn expected(&self) -> Expected {
-        self.is_asked("").await;
+        self.is_asked(Method::PUT).await;
         let puts = self.asked().into_iter().filter(|asked| asked.method == Method::PUT);
         serde_json::from_slice(&puts.last().unwrap().body).unwrap()
     }
 
-    /// Waits until it is asked for this.
-    pub(super) async fn is_asked(&self, word: &str) {
-        let asked = |now: &Now| now.asked.iter().any(|asked| asked.word == word);
+    /// Waits until it is asked this of the transfer itself.
+    pub(super) async fn is_asked(&self, method: Method) {
+        let asked = |now: &Now| now.asked.iter().any(|asked| asked.method == method && asked.word.is_empty());
         self.0.subscribe().wait_for(asked).await.unwrap();
     }
 

@@ -87,6 +87,8 @@ async fn through_the_gateway_the_sender_delivers_and_the_receiver_looks() {
         ("commit", Method::POST, 200, 403),
         ("finalize", Method::POST, 200, 403),
         ("status", Method::GET, 200, 200),
+        ("pause", Method::POST, 200, 200),
+        ("resume", Method::POST, 200, 200),
         ("cancel", Method::POST, 404, 404),
     ] {
         let body = (method == Method::POST).then(|| json!({}));
