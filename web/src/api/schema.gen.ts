@@ -1403,6 +1403,211 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transfers that the caller sends or receives, the newest first. */
+        get: operations["get_api_v1_transfers"];
+        put?: never;
+        /** Offers something to a machine: to its inbox, or to one of its shares. */
+        post: operations["post_api_v1_transfers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/history/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What came to its end is not shown to the caller any more. */
+        post: operations["post_api_v1_transfers_history_clear"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/pending/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Every offer of the caller that has not begun is given up. */
+        post: operations["post_api_v1_transfers_pending_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/trusted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose transfers to the caller's machines begin without a question. */
+        get: operations["get_api_v1_transfers_trusted"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/trusted/{device}/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** From now on this person asks again before they send to this machine. */
+        delete: operations["delete_api_v1_transfers_trusted_device_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One transfer, for either of its sides. */
+        get: operations["get_api_v1_transfers_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The receiver agrees: to all or a part, here or elsewhere, by a passcode or without. */
+        post: operations["post_api_v1_transfers_id_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Either side gives it up. */
+        post: operations["post_api_v1_transfers_id_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}/passcode/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The sender says the passcode, unless the transfer is open already, and is given what opens the receiver's inbox. */
+        post: operations["post_api_v1_transfers_id_passcode_open"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Either side holds it: nothing more comes until that side lets go. */
+        post: operations["post_api_v1_transfers_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The receiver does not want it. */
+        post: operations["post_api_v1_transfers_id_reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The side that holds it lets it go on. */
+        post: operations["post_api_v1_transfers_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trust": {
         parameters: {
             query?: never;
@@ -1533,6 +1738,15 @@ export interface components {
             /** @description What to call it; the folder's name if absent. */
             name?: string | null;
         };
+        /** @description Where a device can be reached. */
+        Addresses: {
+            /** @description Addresses of its port, TCP and UDP alike, likeliest first. */
+            direct: string[];
+            /** @description The relay that it listens at. */
+            relay?: string | null;
+            /** @description Where else it is on UDP: another port than that, or as it is seen from outside its network. */
+            udp?: string[];
+        };
         /** @description The body of every error answer. */
         ApiError: {
             /** @description What went wrong, for programs. */
@@ -1549,6 +1763,17 @@ export interface components {
              * @description After how many seconds it is worth trying again.
              */
             retry_after?: number | null;
+        };
+        /** @description `POST /transfers/{id}/approve`: the receiver's yes. */
+        ApproveTransfer: {
+            always?: components["schemas"]["TrustLimits"] | null;
+            /** @description The folder there, in text form. */
+            destination_path?: string | null;
+            /** @description Only these items; all if absent. */
+            items?: components["schemas"]["TransferItemId"][] | null;
+            /** @description Four digits that the receiver tells the sender by another way. Not needed from a sender who is trusted. */
+            passcode?: string | null;
+            receiver_share_id?: components["schemas"]["ShareId"] | null;
         };
         /**
          * @description What an archive is packed as.
@@ -1674,6 +1899,14 @@ export interface components {
              */
             next: number | null;
         };
+        /** @description `POST /transfers/pending/cancel`: every offer of the caller that has not begun is given up. */
+        CancelledTransfers: {
+            /**
+             * Format: int64
+             * @description How many that were.
+             */
+            cancelled: number;
+        };
         /** @description Changes the PIN. Every other session ends. */
         ChangePin: {
             /** @description The PIN as it is. Only the machine's own key may leave it out: `lanthorn pin`, for one that was forgotten. */
@@ -1711,6 +1944,14 @@ export interface components {
          * @enum {string}
          */
         Clash: "ask" | "rename" | "replace" | "skip";
+        /** @description `POST /transfers/history/clear`: what came to its end is not shown to the caller any more. */
+        ClearedTransfers: {
+            /**
+             * Format: int64
+             * @description How many that were.
+             */
+            deleted: number;
+        };
         /** @description Lets a machine in. The words were compared. */
         ConfirmPairing: {
             /** @description In place of `principal`: the name of somebody new, whose machine it becomes. */
@@ -1901,6 +2142,11 @@ export interface components {
         EffectiveRights: {
             /** @description Everybody who may do anything. */
             rights: components["schemas"]["Effective"][];
+        };
+        /** @description `POST /transfers/{id}/reject` and `…/cancel`: why. */
+        EndTransfer: {
+            /** @description Why, for the other side. */
+            reason?: string | null;
         };
         /** @description One file or folder. */
         Entry: {
@@ -2111,6 +2357,89 @@ export interface components {
         } | {
             /** @enum {string} */
             type: "pairing_waiting";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_requested";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_approved";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_rejected";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_passcode_opened";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_passcode_lapsed";
+        } | {
+            paused_by?: components["schemas"]["PausedBy"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_held";
+        } | {
+            /** @description The item. */
+            item: components["schemas"]["TransferItemId"];
+            /** @description Where that one stands now. */
+            item_state: components["schemas"]["ItemState"];
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_item_state";
+        } | {
+            /**
+             * Format: int64
+             * @description Bytes that are there.
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Bytes that were offered and are wanted.
+             */
+            total: number;
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_progress";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_cancelled";
+        } | {
+            /** @description Where it stands now. */
+            state: components["schemas"]["TransferState"];
+            /** @description The transfer. */
+            transfer: components["schemas"]["TransferId"];
+            /** @enum {string} */
+            type: "transfer_ended";
         } | {
             /** @enum {string} */
             type: "events_lost";
@@ -2405,6 +2734,19 @@ export interface components {
              */
             time?: string | null;
         };
+        /** @description `POST /transfers`: an offer. */
+        OfferTransfer: {
+            /** @description The folder in that share, in text form. */
+            destination_path?: string | null;
+            /** @description What is offered: 1 to [`MAX_ITEMS`]. */
+            items: components["schemas"]["OfferedItem"][];
+            /** @description A word to the receiver. */
+            message?: string | null;
+            /** @description The machine that is to receive. */
+            receiver_device_id: components["schemas"]["DeviceId"];
+            receiver_share_id?: components["schemas"]["ShareId"] | null;
+            sender_device_id?: components["schemas"]["DeviceId"] | null;
+        };
         /** @description An item as it is offered. */
         OfferedItem: {
             /** @description BLAKE3 of a file, as 64 hexadecimal digits, where it is known beforehand. */
@@ -2441,6 +2783,27 @@ export interface components {
              * @description When it was last there.
              */
             last_seen: string | null;
+        };
+        /** @description `POST /transfers/{id}/passcode/open`: the sender's proof that the receiver told it. */
+        OpenTransfer: {
+            /** @description The passcode; not needed where the sender is trusted, or to have the ticket renewed. */
+            passcode?: string | null;
+        };
+        /** @description A transfer that may begin, or go on. */
+        OpenedTransfer: {
+            /** @description Where the receiver is reached directly. */
+            addresses: components["schemas"]["Addresses"];
+            /**
+             * Format: date-time
+             * @description When the ticket ends. It can be renewed here until then and afterwards.
+             */
+            expires_at: string;
+            /** @description The transfer. */
+            transfer: components["schemas"]["Transfer"];
+            /** @description Where the inbox is reached over HTTP, through this coordinator. */
+            upload_base_url: string;
+            /** @description Opens the receiver's inbox for it. */
+            upload_ticket: string;
         };
         /**
          * @description What became of one item.
@@ -2947,10 +3310,78 @@ export interface components {
             /** @description The device's signature of [`token_text`], in base64url. */
             signature: string;
         };
+        /** @description A transfer, as both sides see it. */
+        Transfer: {
+            /**
+             * Format: date-time
+             * @description When it was offered.
+             */
+            created_at: string;
+            /** @description The folder there, in text form. */
+            destination_path?: string;
+            /**
+             * Format: date-time
+             * @description When it ends if nothing comes of it.
+             */
+            expires_at: string;
+            /** @description Its id. */
+            id: components["schemas"]["TransferId"];
+            /** @description True if the caller may answer it. */
+            incoming: boolean;
+            /** @description What is sent. */
+            items: components["schemas"]["TransferItem"][];
+            /** @description The sender's word to the receiver. */
+            message?: string | null;
+            paused_by?: components["schemas"]["PausedBy"] | null;
+            /** @description Why it ended, or was not wanted. */
+            reason?: string | null;
+            /** @description The machine that receives. */
+            receiver_device_id: components["schemas"]["DeviceId"];
+            /** @description What it is called. */
+            receiver_name: string;
+            receiver_share_id?: components["schemas"]["ShareId"] | null;
+            sender_device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What they are called. */
+            sender_name: string;
+            /** @description Who sends. */
+            sender_principal_id: components["schemas"]["PrincipalId"];
+            /** @description Where it stands. */
+            state: components["schemas"]["TransferState"];
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updated_at: string;
+        };
         /** @description A delivery from one machine to another. */
         TransferId: string;
+        /** @description One item of a transfer. */
+        TransferItem: components["schemas"]["OfferedItem"] & {
+            error?: components["schemas"]["ApiError"] | null;
+            /** @description Where it went, from the root of the share or inbox, in text form. */
+            final_path?: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["TransferItemId"];
+            /**
+             * Format: int64
+             * @description Bytes of it that are there.
+             */
+            received_size?: number;
+            /** @description Where it stands. */
+            state: components["schemas"]["ItemState"];
+        };
         /** @description A file or folder of a transfer. */
         TransferItemId: string;
+        /**
+         * @description Where a transfer stands.
+         * @enum {string}
+         */
+        TransferState: "pending_receiver_approval" | "approved_pending_sender_passcode" | "passcode_open" | "in_progress" | "completed" | "rejected" | "cancelled" | "expired" | "failed";
+        /** @description Transfers, the newest first. */
+        Transfers: {
+            /** @description The transfers. */
+            transfers: components["schemas"]["Transfer"][];
+        };
         /** @description The answer of `trash`, newest first. */
         Trash: {
             /**
@@ -2996,6 +3427,36 @@ export interface components {
             own_authority: boolean;
             /** @description The addresses at which this machine answers privately. */
             private_urls: string[];
+        };
+        /** @description How far a sender is trusted. */
+        TrustLimits: {
+            /** @description The folder there, in text form. */
+            destination_path?: string;
+            /**
+             * Format: int64
+             * @description The most bytes of one transfer; any if absent.
+             */
+            max_bytes?: number | null;
+            receiver_share_id?: components["schemas"]["ShareId"] | null;
+        };
+        /** @description Somebody whose transfers to a machine begin without a question. */
+        TrustedSender: components["schemas"]["TrustLimits"] & {
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            created_at: string;
+            /** @description The machine. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What they are called. */
+            sender_name: string;
+            /** @description Who is trusted. */
+            sender_principal_id: components["schemas"]["PrincipalId"];
+        };
+        /** @description Those who are trusted on the caller's machines. */
+        TrustedSenders: {
+            /** @description Whoever was trusted first comes first. */
+            trusted: components["schemas"]["TrustedSender"][];
         };
         /** @description The body of `undo`. */
         Undo: {
@@ -7655,6 +8116,694 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    get_api_v1_transfers: {
+        parameters: {
+            query?: {
+                /** @description Which ones. */
+                role?: "all" | "incoming" | "outgoing";
+                /** @description At most so many: 200 unless less is asked for. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfers"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferTransfer"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_history_clear: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClearedTransfers"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_pending_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledTransfers"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_transfers_trusted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedSenders"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_transfers_trusted_device_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the caller's machine */
+                device: string;
+                /** @description who was trusted */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_transfers_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_id_approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveTransfer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_id_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndTransfer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_id_passcode_open: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenTransfer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedTransfer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_id_reject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndTransfer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_transfers_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
                 };
             };
         };
