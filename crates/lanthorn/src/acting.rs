@@ -11,7 +11,7 @@ use crate::client::Refused;
 use crate::commands::ls::stat;
 use crate::places::Place;
 use crate::print;
-use crate::report::failure;
+use crate::report::{failure, hint};
 use crate::signed_in::SignedIn;
 use crate::source::Source;
 
@@ -74,7 +74,7 @@ pub fn ended(place: &Place, items: &[ActItem]) -> Result<()> {
         return Err(Refused((*first).clone()).into());
     }
     for (item, error) in &failed {
-        print::remark(&format!("{}: {} {}", place.at(item.from.clone()).address, error.message, error.hint));
+        print::remark(&format!("{}: {} {}", place.at(item.from.clone()).address, error.message, hint(error)));
     }
     let message = format!("{} of {} things could not be done.", failed.len(), items.len());
     Err(failure(first.code, message, "Each is named above, with what to do."))

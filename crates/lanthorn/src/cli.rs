@@ -21,6 +21,7 @@ use crate::commands::revoke::Revoke;
 use crate::commands::rm::Rm;
 use crate::commands::shares::ManageShares;
 use crate::commands::status::ShowStatus;
+use crate::commands::token::GiveToken;
 use crate::commands::undo::UndoAct;
 use crate::commands::versions::ShowVersions;
 use crate::settings::Settings;
@@ -114,6 +115,8 @@ pub enum Command {
     Keys(ManageKeys),
     /// Read who did what.
     Audit(ReadAudit),
+    /// Let another program ask as this machine for an hour: curl, a tus client, a script.
+    Token(GiveToken),
     /// Tell whether Lanthorn answers, and who this machine is there.
     Status(ShowStatus),
     /// Look at the settings and change them.

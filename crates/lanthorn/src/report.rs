@@ -43,6 +43,21 @@ pub fn failure(code: ErrorCode, message: impl Into<String>, hint: impl Into<Stri
     Refused(ApiError::new(code, message, hint)).into()
 }
 
+/// What to do next, for who sits at a terminal: a coordinator or device says it for who sees a page.
+pub fn hint(error: &ApiError) -> &str {
+    match (error.code, &*error.hint) {
+        (ErrorCode::NotFound, hint) if hint.contains("reload") => "`lanthorn ls` shows what there is.",
+        (ErrorCode::Exists, hint) if hint.contains("'clash'") => {
+            "Choose another name; or with put, mv, cp and restore: --clash rename, replace or skip."
+        }
+        (ErrorCode::IsFolder, _) => "Name a file in it; `lanthorn ls` shows them.",
+        (ErrorCode::NotFolder, hint) if hint.starts_with("Open it") => {
+            "Name a folder; `lanthorn ls` shows them."
+        }
+        (_, hint) => hint,
+    }
+}
+
 fn is_broken_pipe(error: &Error) -> bool {
     let broken = std::io::ErrorKind::BrokenPipe;
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == broken)
@@ -57,7 +72,7 @@ pub fn exit_code(typed: &Typed, ended: Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match error.downcast_ref::<Refused>() {
-        Some(Refused(error)) => eprintln!("error: {}\nhint: {}", error.message, error.hint),
+        Some(Refused(error)) => eprintln!("error: {}\nhint: {}", error.message, hint(error)),
         None => match error.downcast_ref::<Unreachable>() {
             Some(unreachable) => eprintln!("error: {error:#}.\nhint: {}", unreachable.hint()),
             None => eprintln!("error: {error:#}"),

@@ -88,8 +88,14 @@ impl SignedIn {
         ))
     }
 
-    /// Gets a new access token. Scripts ask more often than a coordinator gives tokens: they wait their turn.
     async fn renew(&self) -> Result<()> {
+        let known = self.stranger.clone().with_token(&self.token().await?.access_token)?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// Gets a new access token. Scripts ask more often than a coordinator gives tokens: they wait their turn.
+    pub async fn token(&self) -> Result<AccessToken> {
         for _ in 0..MAX_TURNS {
             match self.ask_token().await {
                 Err(error) => tokio::time::sleep(its_turn(&error).ok_or(error)?).await,
@@ -99,7 +105,7 @@ impl SignedIn {
         self.ask_token().await
     }
 
-    async fn ask_token(&self) -> Result<()> {
+    async fn ask_token(&self) -> Result<AccessToken> {
         let Nonce { nonce, coordinator, time } = self.stranger.get("/api/v1/auth/nonce").await?;
         // A signature for another coordinator would open that one to whoever answers here.
         if self.id.as_ref().is_some_and(|id| *id != coordinator) {
@@ -114,10 +120,7 @@ impl SignedIn {
         }
         let signature = base64url::encode(&self.lanes.key.sign(&token_text(&coordinator, &nonce)));
         let asked = TokenRequest { client_device_id: self.device(), nonce, signature };
-        let token: AccessToken = self.stranger.post("/api/v1/auth/token", &asked).await?;
-        let known = self.stranger.clone().with_token(&token.access_token)?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
-        Ok(())
+        self.stranger.post("/api/v1/auth/token", &asked).await
     }
 
     fn client(&self) -> Client {

@@ -23,8 +23,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use lanthorn_peer::{Config, DeviceKey, Endpoint, edge};
+
+use lanthorn_peer::{Arriving, Config, DeviceKey, Endpoint, edge};
 use proto::wire::link::Addresses;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -279,7 +279,7 @@ async fn answer_lane(kind: &str) {
     let address = listener.local_addr().unwrap();
     endpoint.listens_at(address);
     endpoint.admit(key(ASKING).id());
-    endpoint.serve(tower::service_fn(|request: Request<Incoming>| async move {
+    endpoint.serve(tower::service_fn(|request: Request<Arriving>| async move {
         let left = if request.uri().path() == "/big" { SIZE / PIECE } else { 1 };
         Ok::<_, Infallible>(Response::new(Sevens { left }))
     }));

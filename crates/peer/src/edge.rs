@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
+use crate::arriving::Arriving;
 use crate::connection::{Connection, canonical};
 use crate::endpoint::Endpoint;
 use crate::lane::lan;
@@ -56,12 +57,12 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What the edge hands requests to.
 pub trait Handler<B>:
-    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
+    Service<Request<Arriving>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
 }
 
 impl<B, S> Handler<B> for S where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+    S: Service<Request<Arriving>, Response = Response<B>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + 'static
@@ -215,7 +216,7 @@ impl Doors {
             if let (Some(lane), true) = (&lane, request.version() <= Version::HTTP_11) {
                 request.extensions_mut().insert(lane.clone());
             }
-            handler.clone().oneshot(request)
+            handler.clone().oneshot(Arriving::of(request))
         });
         let conversation = self.http.serve_connection_with_upgrades(TokioIo::new(io), service);
         let mut conversation = std::pin::pin!(conversation);
@@ -330,7 +331,7 @@ mod tests {
 
     /// Answers with `claimed` bytes of the file, all through the lane.
     fn lane_handler(file: Arc<std::fs::File>, claimed: u64) -> impl Handler<Channel<Bytes>> + Sync {
-        tower::service_fn(move |request: Request<Incoming>| {
+        tower::service_fn(move |request: Request<Arriving>| {
             let file = Arc::clone(&file);
             async move {
                 let lane = request.extensions().get::<Lane>().expect("plain HTTP/1.1 has a lane").clone();
@@ -380,7 +381,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_file_that_changes_behind_a_window_breaks_the_answer() {
         let file = numbered_file(1000);
-        let handler = tower::service_fn(move |request: Request<Incoming>| {
+        let handler = tower::service_fn(move |request: Request<Arriving>| {
             let file = Arc::clone(&file);
             async move {
                 let lane = request.extensions().get::<Lane>().expect("plain HTTP/1.1 has a lane").clone();
@@ -401,6 +402,61 @@ mod tests {
         let openings = ["", "P", "PRI * HTTP/2.0\r\n", http2, "GET / HTTP/1.1\r\nhost:", "\x16\x03\x01"];
         let asked = futures_util::future::join_all(openings.map(|opening| running.ask(opening))).await;
         assert!(asked.iter().all(|(answer, _)| !answer.starts_with(b"HTTP/1.1 200")));
+    }
+
+    /// Refuses everything unread.
+    fn refusing() -> impl Handler<Full<Bytes>> + Sync {
+        tower::service_fn(|_: Request<Arriving>| async {
+            Ok(Response::builder().status(409).body(Full::new(Bytes::from_static(b"{}"))).unwrap())
+        })
+    }
+
+    async fn answer(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n{}") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "hung up: {answer:?}");
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_sends_all_before_looking_up_hears_why_it_was_refused() {
+        let running = Running::with(refusing(), None).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        // More than the system holds for either side. Twice: the connection is as good as before.
+        let body = vec![7; 24 << 20];
+        for _ in 0..2 {
+            let head = format!("PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&body).await.unwrap();
+            assert!(answer(&mut stream).await.starts_with("HTTP/1.1 409"));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_sends_without_end_is_hung_up_on() {
+        let running = Running::with(refusing(), None).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n").await.unwrap();
+        let piece = vec![7; 1 << 20];
+        let mut pieces = 0;
+        while stream.write_all(&piece).await.is_ok() {
+            pieces += 1;
+            assert!(pieces < 256);
+        }
+        assert!(pieces >= 32, "{pieces}");
+    }
+
+    #[tokio::test]
+    async fn who_waits_to_be_told_to_send_is_told_not_to() {
+        let running = Running::with(refusing(), None).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = "PUT / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 409"));
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        assert_eq!(rest, b"", "nothing comes after the answer");
     }
 
     #[tokio::test]
@@ -428,7 +484,7 @@ mod tests {
     }
 
     fn hello() -> impl Handler<Full<Bytes>> + Sync {
-        tower::service_fn(|request: Request<Incoming>| async move {
+        tower::service_fn(|request: Request<Arriving>| async move {
             let connection =
                 request.extensions().get::<Connection>().copied().expect("every request has one");
             let lane = request.extensions().get::<Lane>().is_some();

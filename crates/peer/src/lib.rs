@@ -12,6 +12,7 @@
 
 mod accept;
 mod addresses;
+mod arriving;
 mod ask;
 pub mod connection;
 pub mod discovery;
@@ -33,6 +34,7 @@ pub mod sendfile;
 mod way;
 
 pub use accept::Caller;
+pub use arriving::Arriving;
 pub use endpoint::{Config, Endpoint};
 pub use error::OpenError;
 pub use key::{DeviceKey, PeerId};

@@ -9,6 +9,7 @@ pub mod tar;
 mod walk;
 mod zip;
 
+use self::entry_name::Names;
 use std::sync::Arc;
 
 use proto::RelPath;
@@ -58,7 +59,7 @@ pub struct Archive {
 
 impl Archive {
     /// An archive of these names inside `folder`, or of all that is in it. With `whole` it breaks off at what cannot be
-    /// packed.
+    /// packed; with `exact` all names are as they are, whatever they mean elsewhere.
     ///
     /// # Errors
     /// The folder cannot be opened, or one of the names is not there.
@@ -68,14 +69,19 @@ impl Archive {
         names: &[RelPath],
         format: ArchiveFormat,
         whole: bool,
+        exact: bool,
     ) -> Result<Self, FilesError> {
-        let keep_bytes = format == ArchiveFormat::Tar;
+        let kept = match format {
+            ArchiveFormat::Tar if exact => Names::Exact,
+            ArchiveFormat::Tar => Names::Bytes,
+            ArchiveFormat::Zip => Names::Text,
+        };
         let format: Box<dyn Format> = match format {
             ArchiveFormat::Zip => Box::new(zip::Zip::default()),
             ArchiveFormat::Tar => Box::new(tar::Tar::default()),
         };
         Ok(Self {
-            walk: Walk::open(share, folder, names, keep_bytes)?,
+            walk: Walk::open(share, folder, names, kept)?,
             format,
             file: None,
             buffer: vec![0; CHUNK],

@@ -94,9 +94,9 @@ async fn selection(body: Body) -> Result<Bytes, Refusal> {
 async fn answer(share: Arc<Share>, query: &ArchiveQuery) -> Result<Response, Refusal> {
     let folder: RelPath = query.path.parse()?;
     let names = names(&query.names)?;
-    let (format, whole) = (query.format, query.whole);
+    let (format, whole, exact) = (query.format, query.whole, query.exact);
     let saved_as = saved_as(&folder, &names, format);
-    let archive = off_thread(move || Archive::open(share, folder, &names, format, whole)).await?;
+    let archive = off_thread(move || Archive::open(share, folder, &names, format, whole, exact)).await?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(media_type(format))),
         (CONTENT_DISPOSITION, disposition::header("attachment", &saved_as)),

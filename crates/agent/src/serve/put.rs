@@ -96,7 +96,8 @@ fn begin(
         Ok(there) if there.node == Node::Folder => return Err(FilesError::IsFolder.into()),
         Ok(_) if *expect == Expect::Clash(Clash::Ask) => return Err(WriteError::Unconditional),
         Ok(_) if *expect == Expect::Absent => return Err(WriteError::Exists),
-        Ok(_) | Err(FilesError::NotFound) => {}
+        Ok(there) => publish::check(share, path, expect, &there)?,
+        Err(FilesError::NotFound) => publish::check_gone(path, expect)?,
         Err(error) => return Err(error.into()),
     }
     PartFile::create(&share.store, length)
@@ -232,10 +233,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_no_room_is_refused_before_it_comes() {
+    async fn what_can_only_fail_is_refused_before_it_comes() {
         let world = World::new();
-        let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
-        let sized = Body::new(Announced { body: endless, length: 1 << 60 });
-        assert_eq!(world.put("path=a", &[], sized).await.code(), ErrorCode::NoSpace);
+        world.write("there", b"there");
+        let endless = |length| {
+            let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+            Body::new(Announced { body, length })
+        };
+        assert_eq!(world.put("path=a", &[], endless(1 << 60)).await.code(), ErrorCode::NoSpace);
+        let seen = [("if-match", "\"of-another-time\"")];
+        for path in ["there", "gone"] {
+            let late = world.put(&format!("path={path}"), &seen, endless(1)).await;
+            assert_eq!(late.code(), ErrorCode::Conflict, "{path}");
+        }
     }
 }

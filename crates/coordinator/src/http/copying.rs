@@ -163,7 +163,7 @@ impl Copying {
         let names: Vec<String> =
             self.plan.paths.iter().filter_map(|path| path.name().map(proto::path::escape_name)).collect();
         let wish = json!({
-            "path": self.plan.folder, "names": names.join("/"), "format": "tar", "whole": self.plan.moves,
+            "path": self.plan.folder, "names": names.join("/"), "format": "tar", "whole": self.plan.moves, "exact": true,
         });
         read_error(self.ask(self.plan.from, "archive", json_body(&wish)).await?).await
     }

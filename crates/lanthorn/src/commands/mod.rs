@@ -10,6 +10,7 @@ pub mod config;
 pub mod coordinator;
 pub mod devices;
 pub mod edit;
+pub mod ends;
 pub mod find;
 pub mod get;
 pub mod invite;
@@ -29,6 +30,7 @@ pub mod rm;
 pub mod role;
 pub mod shares;
 pub mod status;
+pub mod token;
 pub mod undo;
 pub mod up;
 pub mod versions;
@@ -67,6 +69,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Undo(command)) => undo::run(command, typed),
         Some(Command::Versions(command)) => versions::run(command, typed),
         Some(Command::Edit(command)) => edit::run(command, typed),
+        Some(Command::Token(command)) => token::run(command, typed),
         Some(Command::Status(command)) => status::run(command, typed),
         Some(Command::Completion { shell }) => completion::run(*shell),
         Some(Command::Config(command)) => config::run(command, &typed.settings),

@@ -11,6 +11,7 @@ use proto::api::writing::{FileChanged, WatchList};
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 /// What the description says of itself, and the shapes that go over the event socket.
 #[derive(OpenApi)]
@@ -30,6 +31,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
     whole.info.version = env!("CARGO_PKG_VERSION").into();
     whole.merge(coordinator::openapi());
     whole.merge(agent::serve::openapi());
+    say_type(&mut whole, "FileChanged", "file_changed");
     for (path, item) in &mut whole.paths.paths {
         for (method, operation) in operations(item) {
             // Handlers of several rooms have the same name; an operation's id has to be its own.
@@ -39,9 +41,27 @@ pub fn description() -> utoipa::openapi::OpenApi {
     whole
 }
 
+/// Adds the word by which a message is told from others: of a struct the description does not have it by itself.
+fn say_type(api: &mut utoipa::openapi::OpenApi, name: &str, word: &str) {
+    let schemas = api.components.as_mut().map(|components| &mut components.schemas);
+    if let Some(RefOr::T(Schema::Object(shape))) = schemas.and_then(|schemas| schemas.get_mut(name)) {
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([word])).build();
+        shape.properties.insert("type".into(), RefOr::T(Schema::Object(word)));
+        shape.required.push("type".into());
+    }
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    let PathItem { get, post, put, patch, delete, .. } = item;
-    let all = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
+    let PathItem { get, head, options, post, put, patch, delete, .. } = item;
+    let all = [
+        ("GET", get),
+        ("HEAD", head),
+        ("OPTIONS", options),
+        ("POST", post),
+        ("PUT", put),
+        ("PATCH", patch),
+        ("DELETE", delete),
+    ];
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 

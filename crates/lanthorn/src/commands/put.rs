@@ -1,5 +1,6 @@
 //! `lanthorn put`: files and folders of this machine into a share.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use proto::api::writing::{Clash, Outcome};
 use proto::{ErrorCode, RelPath, VersionId};
 
 use super::asking::Asking;
+use super::ends::Ends;
 use super::ls::stat;
 use crate::acting::{clash, ended, is_missing, say_undo};
 use crate::address::Address;
@@ -28,12 +30,9 @@ use crate::{config, paths, print};
 /// What was broken off is gone on with when the same command is run again.
 #[derive(Debug, Args)]
 pub struct Put {
-    /// Files and folders of this machine; `-` for standard input.
-    #[arg(value_name = "SOURCE", required = true)]
-    sources: Vec<PathBuf>,
-    /// A folder that is there, as DEVICE:SHARE/PATH, or the new name of a single SOURCE.
-    #[arg(value_name = "DEST")]
-    dest: String,
+    /// Files and folders of this machine (`-` for standard input), and a place in a share.
+    #[command(flatten)]
+    ends: Ends,
     /// What standard input is called.
     #[arg(long = "as", value_name = "NAME")]
     called: Option<String>,
@@ -46,12 +45,12 @@ pub struct Put {
 
 /// Sends them.
 pub fn run(command: &Put, typed: &Typed) -> Result<()> {
-    let dest: Address = command.dest.parse()?;
+    let dest: Address = command.ends.dest.parse()?;
     let state = config::resolve(&typed.settings)?.homes.state;
     command.asking.run(typed, async |at| {
         let dest = Catalog::read(&at).await?.place(&dest)?;
         let began = Instant::now();
-        let input = Input::read(&command.sources, &state)?;
+        let input = Input::read(&command.ends.sources, &state)?;
         let base = command.base(&at, &dest).await?;
         let all = command.find(&input, &dest, base == dest.path)?;
         let (progress, base) = (Progress::shown(), dest.at(base));
@@ -68,7 +67,7 @@ impl Put {
     async fn base(&self, at: &SignedIn, dest: &Place) -> Result<RelPath> {
         match stat(&Source::around(at), dest).await {
             Ok(entry) if entry.entry_type == EntryType::Folder => Ok(dest.path.clone()),
-            Ok(_) | Err(_) if self.dest.ends_with('/') || self.sources.len() > 1 => {
+            Ok(_) | Err(_) if self.ends.dest.ends_with('/') || self.ends.sources.len() > 1 => {
                 let message = format!("\"{}\" is no folder.", dest.address);
                 Err(failure(ErrorCode::NotFolder, message, "Name a folder that is there."))
             }
@@ -80,7 +79,7 @@ impl Put {
     /// Everything that is to be sent, and where it goes.
     fn find(&self, input: &Input, dest: &Place, into: bool) -> Result<Vec<Local>> {
         let mut all = Vec::new();
-        for source in &self.sources {
+        for source in self.ends.sources.iter().map(Path::new) {
             let path = input.file.as_deref().filter(|_| is_input(source)).unwrap_or(source);
             let to = if into {
                 dest.path.join(self.name_of(source)?.as_encoded_bytes())?
@@ -94,17 +93,16 @@ impl Put {
         Ok(all)
     }
 
-    fn name_of(&self, source: &Path) -> Result<std::ffi::OsString> {
+    fn name_of(&self, source: &Path) -> Result<OsString> {
         if is_input(source) {
-            let name = self
-                .called
-                .as_deref()
-                .with_context(|| "standard input has no name: give it one with --as")?;
+            let name = self.called.as_deref().ok_or_else(|| {
+                let hint = "Give it one with: --as NAME";
+                failure(ErrorCode::BadParameter, "Standard input has no name.", hint)
+            })?;
             return Ok(name.into());
         }
         // `.` and `..` have one too, as folders that they are.
-        let found =
-            std::fs::canonicalize(source).with_context(|| format!("cannot read {}", source.display()))?;
+        let found = std::fs::canonicalize(source).map_err(|error| unreadable(source, &error))?;
         let named = source.file_name().or_else(|| found.file_name()).context("the root has no name")?;
         Ok(named.to_owned())
     }
@@ -133,6 +131,17 @@ impl Put {
     }
 }
 
+/// Why something of this machine cannot be sent.
+fn unreadable(source: &Path, error: &std::io::Error) -> anyhow::Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound => ErrorCode::NotFound,
+        std::io::ErrorKind::PermissionDenied => ErrorCode::AccessDenied,
+        _ => ErrorCode::ReadFailed,
+    };
+    let message = format!("\"{}\" cannot be read on this machine: {error}.", source.display());
+    failure(code, message, "Look at how it is spelled, and who may read it.")
+}
+
 fn is_input(source: &Path) -> bool {
     source == Path::new("-")
 }
@@ -143,8 +152,8 @@ struct Input {
 }
 
 impl Input {
-    fn read(sources: &[PathBuf], state: &Path) -> Result<Self> {
-        if !sources.iter().any(|source| is_input(source)) {
+    fn read(sources: &[OsString], state: &Path) -> Result<Self> {
+        if !sources.iter().any(|source| is_input(Path::new(source))) {
             return Ok(Self { file: None });
         }
         let folder = state.join("uploads");

@@ -9,6 +9,7 @@ use proto::api::across::{CopyAcross, CopyEvent, CopySource, CopyTarget};
 use proto::api::writing::{ActItem, Clash, Relocate, Step};
 
 use super::asking::Asking;
+use super::ends::Ends;
 use crate::acting::{act, clash, ended, say_undo, targets, tell};
 use crate::address::Address;
 use crate::cli::Typed;
@@ -21,12 +22,8 @@ use crate::signed_in::SignedIn;
 /// What was typed after `mv` or `cp`.
 #[derive(Debug, Args)]
 pub struct Relocation {
-    /// Files and folders, as DEVICE:SHARE/PATH.
-    #[arg(value_name = "SOURCE", required = true)]
-    sources: Vec<String>,
-    /// A folder that is there, or within the share the new name of a single SOURCE.
-    #[arg(value_name = "DEST")]
-    dest: String,
+    #[command(flatten)]
+    ends: Ends,
     /// What is done when a name is taken: ask (nothing, and say so), rename, replace (keeps a version), skip.
     #[arg(long, value_name = "HOW", value_parser = clash, default_value = "ask")]
     clash: Clash,
@@ -46,8 +43,10 @@ pub fn run_copy(command: &Relocation, typed: &Typed) -> Result<()> {
 
 impl Relocation {
     fn run(&self, typed: &Typed, moves: bool) -> Result<()> {
-        let sources: Vec<Address> = self.sources.iter().map(|text| text.parse()).collect::<Result<_>>()?;
-        let dest: Address = self.dest.parse()?;
+        let Ends { sources, dest } = &self.ends;
+        let sources = sources.iter().map(|text| text.to_string_lossy().parse());
+        let sources: Vec<Address> = sources.collect::<Result<_>>()?;
+        let dest: Address = dest.parse()?;
         self.asking.run(typed, async |at| {
             let catalog = Catalog::read(&at).await?;
             let sources: Vec<Place> = sources.iter().map(|one| catalog.place(one)).collect::<Result<_>>()?;
@@ -61,7 +60,7 @@ impl Relocation {
     }
 
     async fn within(&self, at: &SignedIn, sources: &[Place], dest: &Place, moves: bool) -> Result<()> {
-        let targets = targets(at, sources, dest, self.dest.ends_with('/')).await?;
+        let targets = targets(at, sources, dest, self.ends.dest.ends_with('/')).await?;
         let items = sources.iter().zip(targets);
         let items =
             items.map(|(from, to)| Step { from: from.path.to_string(), to: to.to_string() }).collect();

@@ -7,26 +7,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use crate::rig::World;
-
-fn run(world: &World, args: &[&str]) -> Output {
-    world.lanthorn(args).output().unwrap()
-}
-
-/// What a command printed that ended well.
-#[track_caller]
-fn said(world: &World, args: &[&str]) -> String {
-    let output = run(world, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// How a command failed: its exit code and what it said.
-#[track_caller]
-fn failed(world: &World, args: &[&str]) -> (i32, String) {
-    let output = run(world, args);
-    assert!(!output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
+use crate::rig::commands::{failed, said};
 
 fn read(world: &World, name: &str) -> String {
     std::fs::read_to_string(world.shared().join(name)).unwrap()

@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::rig::commands::{failed, run, said, said_json};
 use crate::rig::{Server, World};
 
 /// More than all buffers on the way together hold.
@@ -30,31 +30,6 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(asked.elapsed().as_secs() < 20, "not in 20 seconds: {what}");
         std::thread::yield_now();
     }
-}
-
-fn run(world: &World, args: &[&str]) -> Output {
-    world.lanthorn(args).output().unwrap()
-}
-
-/// What a command printed that ended well.
-#[track_caller]
-fn said(world: &World, args: &[&str]) -> String {
-    let output = run(world, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn said_json(world: &World, args: &[&str]) -> Value {
-    serde_json::from_str(&said(world, &[args, &["--json"]].concat())).unwrap()
-}
-
-/// How a command failed: its exit code and what it said.
-#[track_caller]
-fn failed(world: &World, args: &[&str]) -> (i32, String) {
-    let output = run(world, args);
-    assert!(!output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]

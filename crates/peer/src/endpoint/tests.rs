@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::arriving::Arriving;
 use http_body::Frame;
 use http_body_util::{Empty, Full};
-use hyper::body::Incoming;
 use iroh_relay::server::{RelayConfig, Server, ServerConfig};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -106,7 +106,7 @@ async fn text(response: Response<Answer>) -> String {
 
 /// Answers with what it knows of the caller, and the caller's own words.
 fn echo() -> impl Handler<Full<Bytes>> + Sync {
-    tower::service_fn(|request: Request<Incoming>| async move {
+    tower::service_fn(|request: Request<Arriving>| async move {
         let peer = request.extensions().get::<PeerId>().expect("a lane's request has one").0;
         let encrypted = request.extensions().get::<Connection>().expect("and this").encrypted;
         let head = format!("{} {} {} {encrypted} ", request.method(), request.uri(), peer.short());
@@ -138,7 +138,7 @@ impl Body for Endless {
 
 /// Answers `/endless` without an end, `/never` never, all else with one word.
 fn patient(events: mpsc::UnboundedSender<&'static str>) -> impl Handler<BoxBody> + Sync {
-    tower::service_fn(move |request: Request<Incoming>| {
+    tower::service_fn(move |request: Request<Arriving>| {
         let events = events.clone();
         async move {
             let mut held = Endless(Some(events.clone()));
@@ -232,7 +232,7 @@ async fn a_silent_host_is_given_up() {
 async fn a_thousand_requests_share_connections() {
     let ports = Arc::new(Mutex::new(HashSet::new()));
     let seen = Arc::clone(&ports);
-    let handler = tower::service_fn(move |request: Request<Incoming>| {
+    let handler = tower::service_fn(move |request: Request<Arriving>| {
         seen.lock().insert(request.extensions().get::<Connection>().expect("every request has one").remote);
         async { Ok(Response::new(Full::new(Bytes::from("yes")))) }
     });

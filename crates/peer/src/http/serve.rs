@@ -17,6 +17,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use super::{BoxBody, BoxError};
+use crate::arriving::Arriving;
 use crate::connection::Connection;
 use crate::key::PeerId;
 use crate::lane::Stream;
@@ -29,12 +30,12 @@ const IDLE_DEADLINE: Duration = Duration::from_secs(90);
 const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 
 /// Whatever answers peers, with its type forgotten.
-pub(crate) type PeerService = BoxCloneSyncService<Request<Incoming>, Response<BoxBody>, Infallible>;
+pub(crate) type PeerService = BoxCloneSyncService<Request<Arriving>, Response<BoxBody>, Infallible>;
 
 /// Forgets the type of a service.
 pub(crate) fn boxed<S, B>(service: S) -> PeerService
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+    S: Service<Request<Arriving>, Response = Response<B>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + Sync
@@ -65,7 +66,7 @@ pub(crate) async fn converse(
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(PeerId(peer));
         request.extensions_mut().insert(connection);
-        service.clone().oneshot(request)
+        service.clone().oneshot(Arriving::of(request))
     });
     let conversation = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -281,6 +281,8 @@ pub struct ArchiveQuery {
     pub format: ArchiveFormat,
     /// Break off at what cannot be packed, instead of listing it in a file at the end.
     pub whole: bool,
+    /// Tar alone: names as they are, also those with a backslash or control character, for who unpacks with `unpack`.
+    pub exact: bool,
 }
 
 /// The query of `thumbnail`.

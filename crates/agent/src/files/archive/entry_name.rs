@@ -1,12 +1,26 @@
 //! Names as they may stand in an archive: whoever unpacks it, on whatever system, gets a name inside the folder.
 
+/// Which names an archive takes as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Text that means the same everywhere.
+    Text,
+    /// Also what is no text, as long as it means nothing else.
+    Bytes,
+    /// All: it is unpacked by Lanthorn.
+    Exact,
+}
+
 /// True if a name of the file system can stand in an archive as it is.
-pub(super) fn is_plain(name: &[u8], keep_bytes: bool) -> bool {
+pub(super) fn is_plain(name: &[u8], names: Names) -> bool {
+    if names == Names::Exact {
+        return true;
+    }
     let drive = matches!(name, [letter, b':', ..] if letter.is_ascii_alphabetic());
     let odd = |c: char| c.is_control() || c == '\\';
     let text = match std::str::from_utf8(name) {
         Ok(text) => !text.contains(odd),
-        Err(_) => keep_bytes && !name.iter().any(|b| b.is_ascii_control() || *b == b'\\'),
+        Err(_) => names == Names::Bytes && !name.iter().any(|b| b.is_ascii_control() || *b == b'\\'),
     };
     text && !drive
 }
@@ -39,7 +53,8 @@ mod tests {
             (b"C:x", false, false),
             (b"12:30", true, true),
         ] {
-            assert_eq!((is_plain(name, false), is_plain(name, true)), (zip, tar), "{name:?}");
+            assert_eq!((is_plain(name, Names::Text), is_plain(name, Names::Bytes)), (zip, tar), "{name:?}");
+            assert!(is_plain(name, Names::Exact));
         }
     }
 
@@ -48,7 +63,7 @@ mod tests {
         fn replacements_are_plain_and_apart(a in prop::collection::vec(1u8.., 1..30), b in prop::collection::vec(1u8.., 1..30)) {
             let clean = |name: &[u8]| name.iter().map(|b| if *b == b'/' { b'-' } else { *b }).collect::<Vec<_>>();
             let (a, b) = (clean(&a), clean(&b));
-            prop_assert!(is_plain(&replacement(&a, 0), false));
+            prop_assert!(is_plain(&replacement(&a, 0), Names::Text));
             prop_assert_eq!(replacement(&a, 0) == replacement(&b, 0), a == b);
             prop_assert_ne!(replacement(&a, 0), replacement(&a, 1));
         }

@@ -26,7 +26,7 @@ pub(super) enum Found {
 
 pub(super) struct Walk {
     share: Arc<Share>,
-    keep_bytes: bool,
+    kept: entry_name::Names,
     levels: Vec<Level>,
     top: RelPath,
 }
@@ -50,7 +50,7 @@ impl Walk {
         share: Arc<Share>,
         path: RelPath,
         names: &[RelPath],
-        keep_bytes: bool,
+        kept: entry_name::Names,
     ) -> Result<Self, FilesError> {
         let mut top = Level::open(&share, path.clone(), Vec::new(), 0)?;
         if !names.is_empty() {
@@ -62,7 +62,7 @@ impl Walk {
                 top.names.push(0);
             }
         }
-        Ok(Self { share, keep_bytes, levels: vec![top], top: path })
+        Ok(Self { share, kept, levels: vec![top], top: path })
     }
 
     /// The next entry; `None` at the end.
@@ -128,7 +128,7 @@ impl Walk {
         if !entry.is_empty() {
             entry.push(b'/');
         }
-        if entry_name::is_plain(name, self.keep_bytes) {
+        if entry_name::is_plain(name, self.kept) {
             entry.extend_from_slice(name);
         } else {
             let parent = path.parent().unwrap_or_default();

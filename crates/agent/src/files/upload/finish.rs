@@ -35,8 +35,9 @@ pub(super) fn foresee(share: &Share, target: &Target) -> Result<(), WriteError> 
         Ok(there) if there.node == Node::Folder && replaces(&target.expect) => {
             Err(FilesError::IsFolder.into())
         }
-        Ok(_) => Ok(()),
+        Ok(there) => publish::check(share, &target.path, &target.expect, &there),
         Err(WriteError::Files(FilesError::NotFound)) => {
+            publish::check_gone(&target.path, &target.expect)?;
             names::check_portable(target.path.name().unwrap_or_default())?;
             folder_above(share, &target.path)
         }

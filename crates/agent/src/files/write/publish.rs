@@ -118,6 +118,31 @@ pub fn place(
     Err(FilesError::Busy.into())
 }
 
+/// Looks beforehand whether a version that is to be replaced is the one that is there.
+///
+/// # Errors
+/// [`WriteError::Conflict`], or the disk's.
+pub fn check(share: &Share, path: &RelPath, expect: &Expect, there: &Stat) -> Result<(), WriteError> {
+    let Expect::Match(tags) = expect else { return Ok(()) };
+    let spot = share.root.spot(path)?;
+    // A content is not read for this: by its hash it is compared when all has come.
+    if tags.iter().any(|tag| matches!(tag, Tag::Sha256(_))) || is_one_of(tags, &spot, there)? {
+        return Ok(());
+    }
+    Err(WriteError::Conflict(Box::new(present(share, path, &spot, there))))
+}
+
+/// [`check`] where nothing is.
+///
+/// # Errors
+/// [`WriteError::Conflict`].
+pub fn check_gone(path: &RelPath, expect: &Expect) -> Result<(), WriteError> {
+    match expect {
+        Expect::Match(_) => Err(WriteError::Conflict(Box::new(gone(path)))),
+        Expect::Clash(_) | Expect::Absent => Ok(()),
+    }
+}
+
 /// Nothing is there. `None` if something came meanwhile.
 fn fill(
     content: &Content,
@@ -125,9 +150,7 @@ fn fill(
     spot: &Spot,
     expect: &Expect,
 ) -> Result<Option<Published>, WriteError> {
-    if matches!(expect, Expect::Match(_)) {
-        return Err(WriteError::Conflict(Box::new(gone(path))));
-    }
+    check_gone(path, expect)?;
     names::check_portable(path.name().unwrap_or_default())?;
     match content.spot.move_to(spot) {
         Err(WriteError::Exists) => Ok(None),

@@ -82,6 +82,21 @@ fn sum(name: &str, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
+async fn a_version_that_is_not_there_any_more_is_told_at_the_beginning() {
+    let world = World::new();
+    world.write("there", b"old");
+    let me = Person::new(&world);
+    for path in ["there", "gone"] {
+        let said = metadata(&[("path", path), ("if_match", "of-another-time")]);
+        let refused = me.create(&[("upload-length", "3"), ("upload-metadata", &said)]).await;
+        assert_eq!(refused.code(), ErrorCode::Conflict, "{path}");
+    }
+    assert!(me.list().await.uploads.is_empty());
+    let version = me.get("stat?path=there").await.json::<proto::api::files::Entry>().version;
+    me.begin(3, &[("path", "there"), ("if_match", &version)]).await;
+}
+
+#[tokio::test]
 async fn a_file_comes_in_pieces_and_is_told_of_again() {
     let world = World::new();
     let ann = Person::new(&world);

@@ -125,7 +125,7 @@ async fn what_one_packs_the_other_unpacks() {
         assert_eq!(device.words(), words);
         let asked = device.asked.lock();
         let wished: Value = serde_json::from_slice(&asked[0].2).unwrap();
-        let expected = json!({"path": "d", "names": "a b/b", "format": "tar", "whole": moves});
+        let expected = json!({"path": "d", "names": "a b/b", "format": "tar", "whole": moves, "exact": true});
         assert_eq!(wished, expected);
         assert_eq!((&*asked[1].1, &asked[1].2[..]), ("path=e/f&clash=rename", &b"one two"[..]));
         if moves {

@@ -1,5 +1,6 @@
 //! The world a test lives in: the real binary with a home of its own on a free port, and browsers that visit it.
 
+pub mod commands;
 pub mod hosts;
 pub mod http;
 
