@@ -468,7 +468,7 @@ export interface paths {
         post: operations["post_agent_v1_shares_share_uploads"];
         delete?: never;
         /** What of tus is spoken here. */
-        options: operations["options"];
+        options: operations["options_agent_v1_shares_share_uploads"];
         head?: never;
         patch?: never;
         trace?: never;
@@ -487,7 +487,7 @@ export interface paths {
         delete: operations["delete_agent_v1_shares_share_uploads_upload"];
         options?: never;
         /** Where an upload stands. A request that still sends bytes to it is ended; what it brought counts. */
-        head: operations["stand"];
+        head: operations["head_agent_v1_shares_share_uploads_upload"];
         /**
          * Adds bytes to an upload at `Upload-Offset`, which is where it stands. With `Upload-Checksum` all of them are kept or nothing.
          *     A whole upload whose place was taken waits: no bytes, with `Lanthorn-Clash` (rename, replace, skip) or `If-Match`, put
@@ -1783,6 +1783,11 @@ export interface components {
         /** @description The query of `archive`. */
         ArchiveQuery: {
             /**
+             * @description Tar alone: names as they are, also those with a backslash or control character, for who unpacks with `unpack`.
+             * @default false
+             */
+            exact?: boolean;
+            /**
              * @description What it is packed as.
              * @default zip
              */
@@ -2241,6 +2246,8 @@ export interface components {
             seen: components["schemas"]["Seen"];
             /** @description The share. */
             share: components["schemas"]["ShareId"];
+            /** @enum {string} */
+            type: "file_changed";
         };
         /** @description One folder of this machine, with the folders in it that its user can read. */
         FolderChoice: {
@@ -3898,6 +3905,8 @@ export interface operations {
                 format?: "zip" | "tar";
                 /** @description Break off at what cannot be packed, instead of listing it in a file at the end. */
                 whole?: boolean;
+                /** @description Tar alone: names as they are, also those with a backslash or control character, for who unpacks with `unpack`. */
+                exact?: boolean;
             };
             header?: never;
             path: {
@@ -4958,7 +4967,7 @@ export interface operations {
             };
         };
     };
-    options: {
+    options_agent_v1_shares_share_uploads: {
         parameters: {
             query?: never;
             header?: never;
@@ -5027,7 +5036,7 @@ export interface operations {
             };
         };
     };
-    stand: {
+    head_agent_v1_shares_share_uploads_upload: {
         parameters: {
             query?: never;
             header: {
