@@ -398,6 +398,7 @@ impl Rooms {
         for share in self.store.remote_shares().await?.into_iter().filter(|share| share.device == device) {
             self.rights.forget_share(share.id).await?;
         }
+        self.transfers.distrust_all_on(device).await?;
         self.registry.remove(device).await
     }
 

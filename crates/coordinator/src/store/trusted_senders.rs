@@ -62,6 +62,15 @@ impl Store {
         Ok(())
     }
 
+    /// Trusts nobody any more on a machine that has been let go.
+    pub(crate) async fn delete_trusted_on(&self, device: DeviceId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM trusted_senders WHERE device = $1")
+            .bind(device.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Trusts somebody no more; false if they were not.
     pub(crate) async fn delete_trusted_sender(
         &self,

@@ -46,6 +46,14 @@ impl Transfers {
         Ok(())
     }
 
+    /// A machine has been let go: whoever pairs it again has not trusted anybody.
+    pub(crate) async fn distrust_all_on(&self, device: DeviceId) -> Result<(), StoreError> {
+        let _turn = self.changing.lock().await;
+        self.store.delete_trusted_on(device).await?;
+        self.trusted.write().retain(|(on, _), _| *on != device);
+        Ok(())
+    }
+
     /// Trusts somebody no more; false if they were not.
     pub(crate) async fn distrust(&self, device: DeviceId, sender: PrincipalId) -> Result<bool, StoreError> {
         let _turn = self.changing.lock().await;
@@ -69,7 +77,10 @@ impl Rooms {
         if owns || lets_in() {
             return Some(wanted.clone());
         }
-        within(&self.transfers.trusts(device, sender)?, wanted, bytes)
+        let place = within(&self.transfers.trusts(device, sender)?, wanted, bytes)?;
+        // Where it went before may not be there any more.
+        let is_there = |share| self.share(share).is_some_and(|share| share.place.device == device);
+        place.share.is_none_or(is_there).then_some(place)
     }
 
     /// From now on this sender is trusted within these limits.
@@ -108,6 +119,22 @@ impl Rooms {
             created_at: from_ms(row.created_ms),
         });
         shown.collect()
+    }
+}
+
+#[cfg(test)]
+impl Rooms {
+    /// Trusts somebody with the inbox.
+    pub(crate) async fn trust_for_test(&self, who: (DeviceId, PrincipalId), limits: &TrustLimits) {
+        let place = Destination { share: None, folder: RelPath::root() };
+        self.trust(who, limits, place).await.unwrap();
+    }
+}
+
+#[cfg(test)]
+impl Transfers {
+    pub(crate) fn trusts_anybody(&self) -> bool {
+        !self.trusted.read().is_empty()
     }
 }
 

@@ -4,7 +4,8 @@
 mod device;
 mod rights;
 
-use proto::api::transfers::{Expected, TransferState};
+use proto::api::transfers::{Expected, TransferState, TrustLimits};
+use proto::wire::link::{Addresses, OfferedShare};
 use proto::{DeviceId, ShareId, TransferId};
 
 use super::*;
@@ -366,5 +367,35 @@ async fn a_part_is_taken_and_goes_where_the_receiver_says() {
     assert_eq!((told.receiver_share_id, told.destination_path.as_str()), (play.share, "New/Ada"));
     assert_eq!(told.items.iter().map(|item| &*item.offered.filename).collect::<Vec<_>>(), ["b.txt"]);
     play.device.says_of(&transfer, &[(1, "failed")]);
+    play.comes_to(&transfer, TransferState::Failed).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_is_let_go_trusts_nobody_and_what_was_sent_to_it_fails() {
+    let mut play = Play::new().await;
+    let me = play.machine.get(&play.world, "/api/v1/auth/me").await.body;
+    let laptop: DeviceId = me["client_device"].as_str().unwrap().parse().unwrap();
+    let rooms = play.world.coordinator.rooms();
+    let inbox = OfferedShare { id: ShareId::generate(), name: "Inbox".into(), read_only: false, inbox: true };
+    let skew = time::Duration::ZERO;
+    rooms.registry.register(laptop, Addresses::default(), vec![inbox], skew).await.unwrap();
+    let mut offer = play.offer();
+    offer["receiver_device_id"] = json!(laptop);
+    let transfer = play.owner.post(&play.world, "/api/v1/transfers", offer.clone()).await;
+    assert_eq!(transfer.code(), "FORBIDDEN", "to own the coordinator is no right to others' inboxes");
+    let transfer = play.offered_as(offer).await;
+    assert_eq!(transfer["state"], "passcode_open", "it is the guest's own machine");
+    let rooms = play.world.coordinator.rooms();
+    let sender = rooms.identity.owner_id().unwrap();
+    rooms.trust_for_test((laptop, sender), &TrustLimits::default()).await;
+    let trusted = play.guest.get(&play.world, "/api/v1/transfers/trusted").await.body;
+    assert_eq!(trusted["trusted"].as_array().unwrap().len(), 1);
+    let machine = format!("/api/v1/devices/{laptop}");
+    assert_eq!(
+        play.owner.send(&play.world, Method::DELETE, &machine, None).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert!(!play.world.coordinator.rooms().transfers.trusts_anybody(), "whoever pairs it again begins anew");
+    play.world.coordinator.rooms().sweep_transfers().await;
     play.comes_to(&transfer, TransferState::Failed).await;
 }
