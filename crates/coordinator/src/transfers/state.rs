@@ -325,22 +325,23 @@ pub(crate) mod tests {
             let mut ended = None;
             for next in moves {
                 let before = state.clone();
+                let in_time = match (&next, &before) {
+                    (Move::Open(until, now), State::Approved(window)) => {
+                        *until == window.until_ms && now < until
+                    }
+                    (Move::Lapse(now), State::Approved(window)) => *now >= window.until_ms,
+                    _ => true,
+                };
                 match next.made(state) {
                     Ok(after) => {
                         prop_assert_eq!(next.leads(before.word()), Some(after.word()), "{:?} from {:?}", next, before);
+                        prop_assert!(in_time, "{:?} from {:?}", next, before);
                         prop_assert!(ended.is_none(), "{:?} after an end", next);
                         ended = after.word().is_over().then(|| after.clone());
                         state = after;
                     }
                     Err(NotMoved::WrongState(word, _)) => {
                         prop_assert_eq!(word, before.word());
-                        let in_time = match (&next, &before) {
-                            (Move::Open(until, now), State::Approved(window)) => {
-                                *until == window.until_ms && now < until
-                            }
-                            (Move::Lapse(now), State::Approved(window)) => *now >= window.until_ms,
-                            _ => true,
-                        };
                         prop_assert!(!in_time || next.leads(word).is_none(), "{:?} from {:?}", next, before);
                         state = before;
                     }
