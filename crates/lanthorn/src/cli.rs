@@ -9,6 +9,7 @@ use crate::commands::devices::ListDevices;
 use crate::commands::edit::Edit;
 use crate::commands::find::Find;
 use crate::commands::get::Get;
+use crate::commands::inbox::{ListTransfers, ManageInbox};
 use crate::commands::invite::Invite;
 use crate::commands::keys::ManageKeys;
 use crate::commands::ls::Ls;
@@ -19,6 +20,7 @@ use crate::commands::relocate::Relocation;
 use crate::commands::restore::RestoreTrashed;
 use crate::commands::revoke::Revoke;
 use crate::commands::rm::Rm;
+use crate::commands::send::SendFiles;
 use crate::commands::shares::ManageShares;
 use crate::commands::status::ShowStatus;
 use crate::commands::token::GiveToken;
@@ -91,6 +93,12 @@ pub enum Command {
     Cat(Cat),
     /// Copy files and folders of this machine into a share.
     Put(Put),
+    /// Send files and folders to another machine, whose owner is asked first.
+    Send(SendFiles),
+    /// List what others send here, take it, or say no.
+    Inbox(ManageInbox),
+    /// List what was sent and received.
+    Transfers(ListTransfers),
     /// Make a folder.
     Mkdir(Mkdir),
     /// Move files and folders, also to other shares and machines.

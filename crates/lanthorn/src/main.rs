@@ -10,6 +10,7 @@ mod client;
 mod commands;
 mod config;
 mod content;
+mod delivery;
 mod device;
 mod fetch;
 mod forwarded;

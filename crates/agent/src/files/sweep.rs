@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use proto::RelPath;
+use proto::api::transfers::TRANSFER_HOURS;
 use proto::api::writing::UNDO_DAYS;
 
 use super::acts::trash;
@@ -20,7 +21,8 @@ use crate::share::{Node, ShareRoot, Stat};
 const EVERY: Duration = Duration::from_secs(3600);
 /// What lies in the store for this long, and is in nobody's hands, was left behind.
 const STRAY_MS: i64 = 10 * 60 * 1000;
-const DAY_MS: i64 = 24 * 3600 * 1000;
+const HOUR_MS: i64 = 3600 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// The trash may have this part of the disk, and the versions as much again.
 const PART_OF_DISK: u64 = 10;
 
@@ -65,6 +67,7 @@ pub fn sweep(share: &Share, now_ms: i64) {
         ("versions", versions::sweep(share, most, now_ms - STRAY_MS)),
         ("undo", sweep_undo(share, now_ms)),
         ("uploads", share.uploads.sweep(share, now_ms)),
+        ("incoming", sweep_incoming(share, now_ms)),
     ] {
         if let Err(error) = swept {
             tracing::warn!(share = %share.id, what, %error, "a share's store could not be swept");
@@ -76,6 +79,17 @@ fn sweep_parts(share: &Share, now_ms: i64) -> Result<(), WriteError> {
     for spot in everything(&share.store.rooms()?.parts)? {
         let Ok(stat) = spot.stat() else { continue };
         if age_ms(&stat, now_ms) > STRAY_MS && !is_in_hands(&spot, &stat) {
+            tree::remove(&spot)?;
+        }
+    }
+    Ok(())
+}
+
+/// Transfers whose time is long over: their coordinator is gone, or never said that they ended.
+fn sweep_incoming(share: &Share, now_ms: i64) -> Result<(), WriteError> {
+    for spot in everything(&share.store.rooms()?.incoming)? {
+        let Ok(stat) = spot.stat() else { continue };
+        if age_ms(&stat, now_ms) > i64::from(2 * TRANSFER_HOURS) * HOUR_MS {
             tree::remove(&spot)?;
         }
     }

@@ -312,3 +312,85 @@ async fn a_piece_that_is_spoiled_is_asked_for_again() {
     assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == content(3 * PIECE_BYTES, 1));
     assert!(two.fate.written.load(Ordering::Relaxed) > 4 * PIECE as u64, "a piece came twice");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_while_it_is_sent_comes_as_it_is_then() {
+    let two = Two::new().await;
+    for number in 0..40 {
+        two.write(&format!("folder/{number:02}"), &content(500_000, number));
+    }
+    two.write("folder/99 large", &content(6 * PIECE_BYTES, 1));
+    let sending = two.offer(&["folder"]);
+    let after = content(5 * PIECE_BYTES + 3, 2);
+    let path = two.home.path().join("folder/99 large");
+    // Told of as it was, since nothing is read before the receiver has answered.
+    let change = |word| {
+        if matches!(word, Heard::Found { .. })
+            && std::fs::metadata(&path).unwrap().len() == 6 * u64::from(PIECE)
+        {
+            std::fs::write(&path, &after).unwrap();
+        }
+    };
+    send(sending.clone(), change).await.unwrap();
+    let here = std::fs::read(two.world.path("from Ada/folder/99 large")).unwrap();
+    assert!(here == after, "{} bytes came", here.len());
+    assert_eq!(two.arrived(&sending).items[0].state, ItemState::Finalized);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_offered_is_not_taken() {
+    let two = Two::new().await;
+    two.write("letter", b"five!");
+    two.write("other", b"seven..");
+    let mut sending = two.offer(&["letter"]);
+    sending.items = vec![two.source("other")];
+    let heard = Mutex::new(Vec::new());
+    send(sending.clone(), |word| heard.lock().push(word)).await.unwrap();
+    assert!(heard.lock().iter().any(|word| matches!(word, Heard::Failed { .. })), "{heard:?}");
+    assert_eq!(two.arrived(&sending).items[0].state, ItemState::Failed);
+    assert!(!two.world.path("from Ada").exists());
+    sending.items.push(two.source("letter"));
+    let refused = send(sending, |_| ()).await;
+    assert!(matches!(refused, Err(SendError::Refused(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_sender_with_the_ticket_gets_in() {
+    let two = Two::new().await;
+    two.write("letter", b"five!");
+    let sending = two.offer(&["letter"]);
+    let other = two.offer(&["letter"]);
+    for ticket in ["nonsense".to_owned(), other.ticket] {
+        let refused = send(Sending { ticket, ..sending.clone() }, |_| ()).await;
+        assert!(matches!(refused, Err(SendError::Refused(_))), "{refused:?}");
+    }
+    two.world.agent.inbox().give_up(&two.world.shared(), sending.transfer).unwrap();
+    let refused = send(sending, |_| ()).await;
+    assert!(
+        matches!(&refused, Err(SendError::Refused(why)) if why.code == proto::ErrorCode::NotFound),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_held_nothing_comes_and_then_it_goes_on() {
+    let two = Two::new().await;
+    two.write("file", &content(4 * PIECE_BYTES, 1));
+    let sending = two.offer(&["file"]);
+    let incoming = two.world.agent.inbox().find(&two.world.shared(), sending.transfer).unwrap().unwrap();
+    incoming.hold(Some(proto::api::transfers::PausedBy::Receiver));
+    let held = tokio::sync::Notify::new();
+    let sent = send(sending.clone(), |word| {
+        if matches!(word, Heard::Held(_)) {
+            held.notify_one();
+        }
+    });
+    let go_on = async {
+        held.notified().await;
+        let arrived = two.arrived(&sending);
+        assert_eq!((arrived.items[0].state, arrived.items[0].received_size), (ItemState::Paused, 0));
+        incoming.hold(None);
+    };
+    tokio::join!(async { sent.await.unwrap() }, go_on);
+    assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == content(4 * PIECE_BYTES, 1));
+}

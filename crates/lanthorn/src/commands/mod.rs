@@ -13,6 +13,7 @@ pub mod edit;
 pub mod ends;
 pub mod find;
 pub mod get;
+pub mod inbox;
 pub mod invite;
 pub mod keys;
 pub mod links;
@@ -28,6 +29,7 @@ pub mod restore;
 pub mod revoke;
 pub mod rm;
 pub mod role;
+pub mod send;
 pub mod shares;
 pub mod status;
 pub mod token;
@@ -61,6 +63,9 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Get(command)) => get::run(command, typed),
         Some(Command::Cat(command)) => cat::run(command, typed),
         Some(Command::Put(command)) => put::run(command, typed),
+        Some(Command::Send(command)) => send::run(command, typed),
+        Some(Command::Inbox(command)) => inbox::run(command, typed),
+        Some(Command::Transfers(command)) => inbox::run_transfers(command, typed),
         Some(Command::Mkdir(command)) => mkdir::run(command, typed),
         Some(Command::Mv(command)) => relocate::run_move(command, typed),
         Some(Command::Cp(command)) => relocate::run_copy(command, typed),

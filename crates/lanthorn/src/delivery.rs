@@ -1,0 +1,170 @@
+//! A transfer that was opened, carried out: the streams to the receiver, begun anew where they break, and the ticket,
+//! renewed while it lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use agent::transfer::outgoing::{Heard, SendError, Sending, Source, send};
+use anyhow::Result;
+use futures_util::FutureExt;
+use http::Method;
+use peer::{Endpoint, Protocol};
+use proto::api::transfers::{EndTransfer, ItemState, OpenTransfer, OpenedTransfer, Transfer, TransferState};
+use proto::{ApiError, ErrorCode};
+
+use crate::client::Refused;
+use crate::fetch::Progress;
+use crate::report::failure;
+use crate::signed_in::SignedIn;
+
+/// How long it is tried again while the receiver cannot be reached.
+const PATIENCE: u32 = 120;
+/// How long after a break it is begun anew; a little longer each time.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long the coordinator may take to hear from the receiver that everything is there.
+const LAST_WORD: Duration = Duration::from_secs(10);
+
+/// What is delivered, and through whom it was agreed.
+pub struct Delivery<'a> {
+    /// The coordinator.
+    pub at: &'a SignedIn,
+    /// What is sent: an item each, in their order.
+    pub sources: Vec<Source>,
+    /// Say nothing on the way.
+    pub quiet: bool,
+}
+
+impl Delivery<'_> {
+    /// Sends until everything is in its place. The transfer as it ended.
+    pub async fn carry_out(&self, mut opened: OpenedTransfer) -> Result<Transfer> {
+        let endpoint = Endpoint::bind(self.at.dialling()).await?;
+        let progress = if self.quiet { Progress::silent() } else { Progress::shown() };
+        let mut wait = FIRST_WAIT;
+        for tries in 0.. {
+            endpoint.learn(opened.transfer.receiver_device_id, opened.addresses.clone());
+            let got = Got::default();
+            let run = send(self.sending(&endpoint, &opened), |word| got.hear(&progress, word));
+            let broken = match run.await {
+                Ok(()) => return self.last_word(&opened.transfer).await,
+                Err(SendError::Refused(why)) if !may_be_renewed(why.code) => {
+                    return self.give_up(&opened.transfer, agent::transfer::error(why)).await;
+                }
+                Err(broken) => broken,
+            };
+            // Said anew by the receiver.
+            progress.retreat(got.bytes.load(Ordering::Relaxed));
+            if tries >= PATIENCE {
+                return Err(broken.into());
+            }
+            if got.bytes.load(Ordering::Relaxed) > 0 {
+                wait = FIRST_WAIT;
+            }
+            tracing::debug!(error = %broken, ?wait, "begun anew");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+            opened = self.renewed(opened).await?;
+        }
+        Err(ended(&opened.transfer))
+    }
+
+    fn sending(&self, endpoint: &Endpoint, opened: &OpenedTransfer) -> Sending {
+        let (endpoint, peer) = (endpoint.clone(), opened.transfer.receiver_device_id);
+        let open = move || {
+            let endpoint = endpoint.clone();
+            async move { endpoint.open(peer, Protocol::TRANSFER).await }.boxed()
+        };
+        let wanted = |(source, item): (&Source, &proto::api::transfers::TransferItem)| {
+            (item.state != ItemState::Rejected).then(|| source.clone())
+        };
+        Sending {
+            transfer: opened.transfer.id,
+            ticket: opened.upload_ticket.clone(),
+            items: self.sources.iter().zip(&opened.transfer.items).filter_map(wanted).collect(),
+            open: Arc::new(open),
+        }
+    }
+
+    /// The same transfer with a new ticket. While the coordinator is away, the old one has to do.
+    async fn renewed(&self, before: OpenedTransfer) -> Result<OpenedTransfer> {
+        let url = format!("/api/v1/transfers/{}/passcode/open", before.transfer.id);
+        match self.at.ask(Method::POST, &url, &OpenTransfer::default()).await {
+            Err(error) if error.is::<Refused>() && !is_away(&error) => Err(error),
+            Err(_) => Ok(before),
+            Ok(renewed) => Ok(renewed),
+        }
+    }
+
+    /// What became of it, once the coordinator knows.
+    async fn last_word(&self, transfer: &Transfer) -> Result<Transfer> {
+        let url = format!("/api/v1/transfers/{}", transfer.id);
+        let known = async {
+            loop {
+                let transfer: Transfer = self.at.get(&url).await?;
+                if transfer.state.is_over() {
+                    return Ok(transfer);
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(LAST_WORD, known).await.unwrap_or_else(|_| Ok(transfer.clone()))
+    }
+
+    /// The receiver does not take it: nobody need wait for it.
+    async fn give_up(&self, transfer: &Transfer, why: ApiError) -> Result<Transfer> {
+        let url = format!("/api/v1/transfers/{}/cancel", transfer.id);
+        let reason = Some(why.message.clone());
+        // It may be over already.
+        let _ = self.at.post(&url, &EndTransfer { reason }).await;
+        Err(Refused(why).into())
+    }
+}
+
+/// How many bytes the receiver has, as it last said.
+#[derive(Default)]
+struct Got {
+    bytes: AtomicU64,
+    found: AtomicU64,
+}
+
+impl Got {
+    fn hear(&self, progress: &Progress, word: Heard) {
+        match word {
+            Heard::Found { bytes, .. } => {
+                progress.expect(bytes.saturating_sub(self.found.fetch_max(bytes, Ordering::Relaxed)));
+            }
+            Heard::Got(bytes) => {
+                progress.advance(bytes.saturating_sub(self.bytes.fetch_max(bytes, Ordering::Relaxed)));
+            }
+            Heard::Held(why) => progress.remark(&why),
+            Heard::GoesOn => progress.remark("It goes on."),
+            Heard::Failed { path, why, .. } => progress.remark(&format!("{path}: {}", why.message)),
+            Heard::Begun { .. } => {}
+        }
+    }
+}
+
+/// True for what a new ticket, or a little patience, may change.
+const fn may_be_renewed(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::TicketExpired | ErrorCode::NotFound | ErrorCode::Conflict | ErrorCode::NoSpace)
+}
+
+fn is_away(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|Refused(error)| {
+        matches!(error.code, ErrorCode::DeviceOffline | ErrorCode::DeviceUnreachable | ErrorCode::TooMany)
+    })
+}
+
+/// Why a transfer that is over is no success.
+pub fn ended(transfer: &Transfer) -> anyhow::Error {
+    let (code, message) = match transfer.state {
+        TransferState::Rejected => (ErrorCode::Forbidden, "The receiver does not want it"),
+        TransferState::Cancelled => (ErrorCode::Gone, "It was given up"),
+        TransferState::Expired => (ErrorCode::Gone, "Its time is over"),
+        _ => (ErrorCode::DeviceFailed, "Not all of it arrived"),
+    };
+    let why =
+        transfer.reason.as_ref().map_or_else(|| format!("{message}."), |why| format!("{message}: {why}"));
+    failure(code, why, "Send it again when that is settled.")
+}
