@@ -22,6 +22,7 @@ const NAMES: usize = 3;
 
 /// What was typed after `inbox`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ManageInbox {
     #[command(subcommand)]
     act: Option<Act>,
@@ -33,7 +34,10 @@ pub struct ManageInbox {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// List what others want to send here, and what they sent (the default).
-    List,
+    List {
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// Take it.
     Accept(Accept),
     /// Say no.
@@ -44,9 +48,14 @@ enum Act {
         /// Why, for the sender.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        #[command(flatten)]
+        asking: Asking,
     },
     /// Show no more what came to its end.
-    Clear,
+    Clear {
+        #[command(flatten)]
+        asking: Asking,
+    },
 }
 
 /// What was typed after `inbox accept`.
@@ -64,6 +73,8 @@ struct Accept {
     /// Ask no more before this sender sends to this machine.
     #[arg(long)]
     always: bool,
+    #[command(flatten)]
+    asking: Asking,
 }
 
 /// What was typed after `transfers`.
@@ -80,31 +91,36 @@ pub fn run_transfers(command: &ListTransfers, typed: &Typed) -> Result<()> {
 
 /// Lists what came, or answers it.
 pub fn run(command: &ManageInbox, typed: &Typed) -> Result<()> {
-    let json = command.asking.json;
-    command.asking.run(typed, async |at| match &command.act {
-        None | Some(Act::List) => list(&at, "incoming", json).await,
-        Some(Act::Accept(accept)) => accept.run(&at, json).await,
-        Some(Act::Reject { transfer, reason }) => {
-            let transfer = find(&at, transfer).await?;
-            let url = format!("/api/v1/transfers/{}/reject", transfer.id);
-            let reason = reason.clone();
-            let transfer: Transfer = at.ask(Method::POST, &url, &EndTransfer { reason }).await?;
-            told(&transfer, json, "Said no to")
+    match &command.act {
+        None => command.asking.run(typed, async |at| list(&at, "incoming", command.asking.json).await),
+        Some(Act::List { asking }) => asking.run(typed, async |at| list(&at, "incoming", asking.json).await),
+        Some(Act::Accept(accept)) => accept.asking.run(typed, async |at| accept.run(&at).await),
+        Some(Act::Reject { transfer, reason, asking }) => {
+            asking.run(typed, async |at| reject(&at, transfer, reason.clone(), asking.json).await)
         }
-        Some(Act::Clear) => {
-            let url = "/api/v1/transfers/history/clear";
-            let cleared: ClearedTransfers = at.ask(Method::POST, url, &json!({})).await?;
-            if json {
-                return print::json(&cleared);
-            }
-            print::remark(&format!("{} not shown any more.", cleared.deleted));
-            Ok(())
-        }
-    })
+        Some(Act::Clear { asking }) => asking.run(typed, async |at| clear(&at, asking.json).await),
+    }
+}
+
+async fn reject(at: &SignedIn, transfer: &str, reason: Option<String>, json: bool) -> Result<()> {
+    let url = format!("/api/v1/transfers/{}/reject", find(at, transfer).await?.id);
+    let transfer: Transfer = at.ask(Method::POST, &url, &EndTransfer { reason }).await?;
+    told(&transfer, json, "Said no to")
+}
+
+async fn clear(at: &SignedIn, json: bool) -> Result<()> {
+    let cleared: ClearedTransfers =
+        at.ask(Method::POST, "/api/v1/transfers/history/clear", &json!({})).await?;
+    if json {
+        return print::json(&cleared);
+    }
+    print::remark(&format!("{} not shown any more.", cleared.deleted));
+    Ok(())
 }
 
 impl Accept {
-    async fn run(&self, at: &SignedIn, json: bool) -> Result<()> {
+    async fn run(&self, at: &SignedIn) -> Result<()> {
+        let json = self.asking.json;
         let transfer = find(at, &self.transfer).await?;
         let url = format!("/api/v1/transfers/{}/approve", transfer.id);
         let mut approve = self.approve(at, &transfer).await?;

@@ -27,4 +27,5 @@ mod roles;
 mod streams;
 mod tidy;
 mod token;
+mod transfers;
 mod uploads;
