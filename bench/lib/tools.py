@@ -8,8 +8,8 @@ from pathlib import Path
 
 # Name, and what it is called on systems that renamed it.
 NAMES = {"fd": ("fd", "fdfind"), "magick": ("magick", "convert")}
-VERSIONS = {"nginx": "-v", "caddy": "version", "openssl": "version", "wrk": "-v"}
-PEERS = ("nginx", "caddy", "dufs", "miniserve", "copyparty", "plocate", "updatedb", "fd", "vipsthumbnail")
+VERSIONS = {"nginx": "-v", "ssh": "-V", "caddy": "version", "openssl": "version", "wrk": "-v"}
+PEERS = ("nginx", "caddy", "dufs", "miniserve", "copyparty", "plocate", "updatedb", "fd", "vipsthumbnail", "rsync", "ssh")
 CLIENTS = ("curl", "wrk", "openssl")
 
 

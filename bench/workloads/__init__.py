@@ -1,8 +1,8 @@
 """The workloads, in the order in which they run. Each takes the run and gives its tables."""
 
 from . import (
-    big_file, devices, federated, folder, footprint, gateway, index, lanes, put, ranges, search, small_files, stalled,
-    thumbnail, upload,
+    big_file, devices, federated, folder, footprint, gateway, index, lanes, put, ranges, search, send, small_files,
+    stalled, thumbnail, upload,
 )  # fmt: skip
 
 WORKLOADS = {
@@ -14,6 +14,7 @@ WORKLOADS = {
     "search": search.run,
     "upload": upload.run,
     "put": put.run,
+    "send": send.run,
     "gateway": gateway.run,
     "federated": federated.run,
     "index": index.run,
