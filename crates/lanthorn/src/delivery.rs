@@ -25,6 +25,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long the coordinator may take to hear from the receiver that everything is there.
 const LAST_WORD: Duration = Duration::from_secs(10);
+/// How soon it is asked for a second time; longer each time after that.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
 
 /// What is delivered, and through whom it was agreed.
 pub struct Delivery<'a> {
@@ -100,12 +102,14 @@ impl Delivery<'_> {
     async fn last_word(&self, transfer: &Transfer) -> Result<Transfer> {
         let url = format!("/api/v1/transfers/{}", transfer.id);
         let known = async {
+            let mut wait = FIRST_LOOK;
             loop {
                 let transfer: Transfer = self.at.get(&url).await?;
                 if transfer.state.is_over() {
                     return Ok(transfer);
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
             }
         };
         tokio::time::timeout(LAST_WORD, known).await.unwrap_or_else(|_| Ok(transfer.clone()))

@@ -105,8 +105,11 @@ async fn next(incoming: &Incoming, told: Option<&Arrived>) -> Arrived {
     let changed = async {
         let mut changes = incoming.changes();
         loop {
-            // What changes in the meantime is told together.
-            tokio::time::sleep(TELL_EVERY).await;
+            // What changes in the meantime is told together; that everything is there, at once.
+            tokio::select! {
+                () = tokio::time::sleep(TELL_EVERY) => {}
+                () = incoming.over() => {}
+            }
             let arrived = incoming.arrived();
             if arrived != *told || changes.changed().await.is_err() {
                 return arrived;

@@ -221,6 +221,12 @@ impl Incoming {
         self.state.lock().items.iter().all(|item| !is_on_its_way(item.state))
     }
 
+    /// Waits until it [is over](Self::is_over).
+    pub async fn over(&self) {
+        // It changes once more when its last item is in its place.
+        let _ = self.changes().wait_for(|_| self.is_over()).await;
+    }
+
     /// Told whenever [`Self::arrived`] may be another.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
