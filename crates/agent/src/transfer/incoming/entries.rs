@@ -42,6 +42,12 @@ impl Incoming {
     }
 
     fn take_entry(&self, run: &Run, entry: Entry) -> Result<(Slot, Have), ApiError> {
+        if let Some(replaced) = entry.replaces.and_then(|replaced| run.told_of(replaced)) {
+            let void = run.replace(&replaced);
+            self.with_item(replaced.entry.item, |item| {
+                item.received_size = item.received_size.saturating_sub(void);
+            });
+        }
         let state = self.state.lock();
         let item = state.items.get(usize::from(entry.item)).ok_or_else(not_expected)?;
         let (is_open, state_of_item) = (is_on_its_way(item.state), item.state);
@@ -61,9 +67,6 @@ impl Incoming {
         }
         if let Err(error) = self.check_size(run, &entry) {
             return Ok(refused(entry, problem(error)));
-        }
-        if let Some(replaced) = entry.replaces.and_then(|replaced| run.told_of(replaced)) {
-            replaced.replace();
         }
         let made = match &entry.what {
             What::File(facts) => match Progress::new(*facts) {
@@ -99,7 +102,7 @@ impl Incoming {
             ItemKind::Folder => told <= offered.saturating_add(offered / GROWTH).saturating_add(SLACK),
             ItemKind::File | ItemKind::Text => entry.path.is_empty() && facts.size == offered,
         };
-        item.expected_size = item.expected_size.max(told);
+        item.expected_size = offered.max(told);
         if fits { Ok(()) } else { Err(not_as_offered()) }
     }
 

@@ -153,7 +153,6 @@ impl Run {
         self.told.lock().extend(slots);
         for slot in replaced {
             let was = std::mem::replace(&mut *slot.state.lock(), SlotState::Given);
-            self.uncount(&slot);
             // What it was missing, the new one is missing now.
             if matches!(was, SlotState::Replaced) {
                 self.close(slot.entry.item);
@@ -202,6 +201,20 @@ impl Run {
             self.wake.notify_one();
         }
         self.uncount(slot);
+    }
+
+    /// Another entry takes its place: nothing more of it is written. How many bytes of it came.
+    pub(super) fn replace(&self, slot: &Slot) -> u64 {
+        self.uncount(slot);
+        let mut state = slot.state.lock();
+        match std::mem::replace(&mut *state, SlotState::Given) {
+            SlotState::Coming(coming) => {
+                *state = SlotState::Replaced;
+                coming.progress.bytes()
+            }
+            SlotState::Here(_) => slot.facts().map_or(0, |facts| facts.size),
+            SlotState::Replaced | SlotState::Given => 0,
+        }
     }
 
     fn uncount(&self, slot: &Slot) {
@@ -295,14 +308,6 @@ impl Run {
 }
 
 impl Slot {
-    /// Another entry takes its place: nothing more of it is written.
-    pub(super) fn replace(&self) {
-        let mut state = self.state.lock();
-        if matches!(*state, SlotState::Coming(_)) {
-            *state = SlotState::Replaced;
-        }
-    }
-
     /// Wants no more of it, and nothing of what came. True if it was coming.
     pub(super) fn void(&self) -> bool {
         matches!(std::mem::replace(&mut *self.state.lock(), SlotState::Given), SlotState::Coming(_))

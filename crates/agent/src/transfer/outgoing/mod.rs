@@ -7,6 +7,7 @@ mod run;
 mod walk;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use peer::OpenError;
 use proto::RelPath;
@@ -49,6 +50,8 @@ struct Outgoing {
     /// From the source's root.
     path: RelPath,
     facts: FileFacts,
+    /// Nothing more of it is sent: it changed, or cannot be read.
+    void: AtomicBool,
     /// Open while its pieces are read.
     open: parking_lot::Mutex<Option<Arc<std::fs::File>>>,
 }

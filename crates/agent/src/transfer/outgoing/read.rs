@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use proto::ApiError;
 use proto::wire::transfer::{FileFacts, PIECE, PieceHead};
@@ -20,6 +22,11 @@ use crate::transfer::pieces::{PieceHasher, piece_len};
 const WRITTEN_AT_ONCE: usize = 256 << 10;
 /// Hashed while they are still in the processor's own memory.
 const HASHED_AT_ONCE: usize = 128 << 10;
+
+/// A file that changed is looked at again after this time …
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// … and so often at most.
+const LOOKS: u32 = 40;
 
 /// What became of a file when it was read.
 pub(super) enum Trouble {
@@ -58,10 +65,19 @@ pub(super) fn feed(queue: &Queue, stream: Blocking, troubled: impl Fn(Job, Troub
                 job
             }
         };
+        if job.file.void.load(Ordering::Relaxed) {
+            continue;
+        }
         match read(&job, &mut buffer) {
             Ok(head) => {
                 stream.write_all(&head.to_bytes())?;
                 stream.write_all(&buffer[..head.len as usize])?;
+            }
+            // Told once, whoever is at another of its pieces.
+            Err(_) if job.file.void.swap(true, Ordering::Relaxed) => {}
+            Err(Trouble::Changed(now)) => {
+                let trouble = settled(&job, now);
+                troubled(job, trouble);
             }
             Err(trouble) => troubled(job, trouble),
         }
@@ -99,6 +115,19 @@ fn check(file: &File, told: FileFacts) -> Result<(), Trouble> {
     } else {
         Err(Trouble::Changed(now))
     }
+}
+
+/// What a file that changed is now. One that somebody is writing is given a moment to become what it is to be.
+fn settled(job: &Job, mut now: FileFacts) -> Trouble {
+    for _ in 0..LOOKS {
+        std::thread::sleep(LOOK_EVERY);
+        match job.file.source.root.stat(&job.file.path) {
+            Err(error) => return error.into(),
+            Ok(stat) if facts_of(&stat) == now => break,
+            Ok(stat) => now = facts_of(&stat),
+        }
+    }
+    Trouble::Changed(now)
 }
 
 impl Outgoing {

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -233,10 +234,11 @@ async fn tell(
             Ok(0) => return Ok(()),
             Ok(_) => {}
         }
-        for batch in batches(run, &mut found, &mut words) {
+        let batches = batches(run, &mut found, &mut words);
+        hear(Heard::Found { bytes: found.bytes, files: found.files });
+        for batch in batches {
             run.tell_of(batch, &mut stream).await?;
         }
-        hear(Heard::Found { bytes: found.bytes, files: found.files });
     }
 }
 
@@ -298,6 +300,7 @@ fn entry_again(job: &Job, facts: FileFacts) -> (Entry, Option<Arc<Outgoing>>) {
         item: *item,
         path: path.clone(),
         facts,
+        void: AtomicBool::new(false),
         open: Mutex::default(),
     };
     let entry =
@@ -315,6 +318,7 @@ impl Run {
                 item,
                 path: met.path,
                 facts: *facts,
+                void: AtomicBool::new(false),
                 open: Mutex::default(),
             })),
             _ => None,
