@@ -29,7 +29,8 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// What was typed after `send`.
 ///
-/// What was broken off goes on where it stopped, also after this machine or the other was away.
+/// While the command runs, a break is waited out for some minutes, and it goes on where it stopped. Begun anew, it is another
+/// transfer.
 #[derive(Debug, Args)]
 pub struct SendFiles {
     /// Files and folders of this machine.
