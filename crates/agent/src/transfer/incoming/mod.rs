@@ -239,7 +239,9 @@ impl Incoming {
 
     /// Begins a control stream's life. It ends the one before. True if nothing of the transfer is here.
     fn begin(&self, say: mpsc::UnboundedSender<FromReceiver>) -> Result<(Arc<Run>, bool), WriteError> {
-        if let Some(before) = self.state.lock().run.take() {
+        // Not taken in the condition: the state would be locked while its last items are put into their places.
+        let before = self.state.lock().run.take();
+        if let Some(before) = before {
             before.ended().cancel();
             self.settle(&before)?;
         }
@@ -270,7 +272,8 @@ impl Incoming {
 
     /// Ends the control stream there is.
     pub fn stop(&self) {
-        if let Some(run) = self.state.lock().run.take() {
+        let run = self.state.lock().run.take();
+        if let Some(run) = run {
             run.ended().cancel();
         }
     }
