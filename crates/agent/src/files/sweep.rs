@@ -115,7 +115,8 @@ fn sweep_trash(share: &Share, now_ms: i64, most_bytes: u64) -> Result<(), WriteE
             Err(_) => sweep_place(share, &place, now_ms)?,
         }
     }
-    kept.sort_by_key(|(at_ms, _)| std::cmp::Reverse(*at_ms));
+    // As they are listed: of those deleted in one millisecond the ids tell which came later.
+    kept.sort_by_key(|(at_ms, place)| std::cmp::Reverse((*at_ms, place.id)));
     let mut left = most_bytes;
     for (_, place) in kept {
         match left.checked_sub(place.bytes()) {
