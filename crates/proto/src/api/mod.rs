@@ -4,6 +4,7 @@ pub mod across;
 pub mod audit;
 pub mod auth;
 pub mod catalog;
+pub mod delivery;
 pub mod devices;
 pub mod events;
 pub mod files;
