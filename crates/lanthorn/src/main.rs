@@ -5,6 +5,7 @@
 mod acting;
 mod address;
 mod announce;
+mod by_code;
 mod cli;
 mod client;
 mod commands;

@@ -83,6 +83,11 @@ uuid_id!(
     "invite"
 );
 uuid_id!(
+    /// What waits behind a link.
+    DropId,
+    "drop"
+);
+uuid_id!(
     /// Something in a share's trash.
     TrashId,
     "trash"

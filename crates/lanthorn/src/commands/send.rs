@@ -1,4 +1,5 @@
-//! `lanthorn send`: files and folders of this machine to another machine, whose owner is asked first.
+//! `lanthorn send`: files and folders of this machine to another machine, whose owner is asked first; or, to nobody
+//! named, to whoever has the code ([`crate::by_code`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use proto::{ErrorCode, RelPath};
 
 use super::asking::Asking;
 use crate::address::Address;
+use crate::by_code;
 use crate::cli::Typed;
 use crate::delivery::Delivery;
 use crate::places::Catalog;
@@ -37,8 +39,9 @@ pub struct SendFiles {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// The machine that receives; with a share and folder of it: DEVICE:SHARE/PATH. Its inbox, if only a machine is named.
+    /// Whoever has the code that is shown, if absent.
     #[arg(long, value_name = "DEVICE")]
-    to: String,
+    to: Option<String>,
     /// A word to the receiver.
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
@@ -51,13 +54,14 @@ pub struct SendFiles {
 
 /// Sends them.
 pub fn run(command: &SendFiles, typed: &Typed) -> Result<()> {
+    let Some(to) = &command.to else { return by_code::give(&command.paths, typed) };
     // Looked at before anybody is asked.
     let items = command.items()?;
     let sources: Vec<Source> = items.iter().map(|(source, _)| source.clone()).collect();
     let offered = items.into_iter().map(|(_, offered)| offered).collect();
     command.asking.run(typed, async |at| {
         let began = Instant::now();
-        let offer = command.offer(&Catalog::read(&at).await?, &at, offered)?;
+        let offer = command.offer(to, &Catalog::read(&at).await?, &at, offered)?;
         let transfer: Transfer = at.ask(Method::POST, "/api/v1/transfers", &offer).await?;
         let opened = command.open(&at, transfer).await?;
         let delivery = Delivery { at: &at, sources, quiet: command.asking.json };
@@ -78,7 +82,13 @@ impl SendFiles {
         self.paths.iter().map(|path| item(path)).collect()
     }
 
-    fn offer(&self, catalog: &Catalog, at: &SignedIn, items: Vec<OfferedItem>) -> Result<OfferTransfer> {
+    fn offer(
+        &self,
+        to: &str,
+        catalog: &Catalog,
+        at: &SignedIn,
+        items: Vec<OfferedItem>,
+    ) -> Result<OfferTransfer> {
         let offer = OfferTransfer {
             receiver_device_id: at.device(),
             receiver_share_id: None,
@@ -87,11 +97,11 @@ impl SendFiles {
             items,
             message: self.message.clone(),
         };
-        if !self.to.contains(':') {
-            let receiver_device_id = catalog.device(Some(&self.to))?.id;
+        if !to.contains(':') {
+            let receiver_device_id = catalog.device(Some(to))?.id;
             return Ok(OfferTransfer { receiver_device_id, ..offer });
         }
-        let place = catalog.place(&self.to.parse::<Address>()?)?;
+        let place = catalog.place(&to.parse::<Address>()?)?;
         Ok(OfferTransfer {
             receiver_device_id: place.device,
             receiver_share_id: Some(place.share),

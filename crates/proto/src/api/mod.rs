@@ -6,6 +6,7 @@ pub mod auth;
 pub mod catalog;
 pub mod delivery;
 pub mod devices;
+pub mod drops;
 pub mod events;
 pub mod files;
 pub mod keys;
