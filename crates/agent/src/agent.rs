@@ -22,6 +22,7 @@ use crate::serve::search::Turnstile;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
 use crate::transfer::inbox::Inbox;
+use crate::transfer::outgoing::RateLimit;
 
 /// What an agent needs to know to start.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub cache_dir: PathBuf,
     /// How pictures are made and films converted.
     pub media: MediaConfig,
+    /// How fast it sends what it sends to others, at most: all of it together.
+    pub rate_limit: Option<Arc<RateLimit>>,
 }
 
 /// A folder on offer.

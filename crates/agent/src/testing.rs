@@ -85,7 +85,7 @@ impl World {
         let keys = KeyRing::new(device, [issuer]);
         let cache_dir = home.path().join("cache");
         let media = MediaConfig::default();
-        let agent = Agent::new(change(Config { device, keys, cache_dir, media }));
+        let agent = Agent::new(change(Config { device, keys, cache_dir, media, rate_limit: None }));
         std::fs::create_dir(home.path().join("share")).unwrap();
         prepare(&home.path().join("share"));
         let share = ShareId::generate();

@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::MediaConfig;
+use agent::transfer::outgoing::RateLimit;
 use anyhow::{Result, bail, ensure};
 use coordinator::OwnCertificate;
 use peer::DeviceKey;
 
 use crate::paths::{self, Homes};
+use crate::rate::Rate;
 use crate::settings::{self, Lanes, Settings};
 
 /// Idle sessions end after half an hour.
@@ -81,6 +84,11 @@ impl Config {
     pub fn own_certificate(&self) -> Option<OwnCertificate> {
         let (chain, key) = self.settings.certificate.clone().zip(self.settings.private_key.clone())?;
         Some(OwnCertificate { chain, key })
+    }
+
+    /// The measure of what this process sends to others, if it has one.
+    pub fn rate_limit(&self) -> Option<Arc<RateLimit>> {
+        self.settings.limit_rate.and_then(Rate::limit).map(|rate| Arc::new(RateLimit::new(rate)))
     }
 
     /// How this process reaches other machines, and proves with this key which one it is.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use agent::transfer::outgoing::{Heard, SendError, Sending, Source, send};
+use agent::transfer::outgoing::{Heard, RateLimit, SendError, Sending, Source, send};
 use anyhow::Result;
 use futures_util::FutureExt;
 use http::Method;
@@ -34,6 +34,8 @@ pub struct Delivery<'a> {
     pub at: &'a SignedIn,
     /// What is sent: an item each, in their order.
     pub sources: Vec<Source>,
+    /// How fast, at most.
+    pub rate_limit: Option<Arc<RateLimit>>,
     /// Say nothing on the way.
     pub quiet: bool,
 }
@@ -85,6 +87,7 @@ impl Delivery<'_> {
             ticket: opened.upload_ticket.clone(),
             items: self.sources.iter().zip(&opened.transfer.items).filter_map(wanted).collect(),
             open: Arc::new(open),
+            rate_limit: self.rate_limit.clone(),
         }
     }
 

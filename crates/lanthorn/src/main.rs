@@ -23,6 +23,7 @@ mod offering;
 mod paths;
 mod places;
 mod print;
+mod rate;
 mod reach;
 mod report;
 mod running;

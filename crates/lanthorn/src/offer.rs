@@ -153,6 +153,7 @@ mod tests {
             keys: KeyRing::new(device, []),
             cache_dir: home.path().join("cache"),
             media: agent::files::media::MediaConfig::default(),
+            rate_limit: None,
         });
         let folders = ["first", "second", "missing"].map(|name| home.path().join(name));
         folders[..2].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());

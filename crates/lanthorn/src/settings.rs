@@ -13,6 +13,8 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::rate::Rate;
+
 /// Larger files are no settings.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Names that are less like one another than this, of 1000, are not mistaken for one another.
@@ -55,6 +57,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DIR", env = "LANTHORN_INBOX_DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inbox_dir: Option<PathBuf>,
+    /// How fast this machine sends what it sends to somebody, at most: bytes per second, like 500k or 10M. 0 is no limit.
+    #[arg(long, global = true, value_name = "RATE", env = "LANTHORN_LIMIT_RATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_rate: Option<Rate>,
     /// Do not open the browser at start.
     #[arg(long, global = true, env = "LANTHORN_NO_BROWSER", num_args = 0..=1, default_missing_value = "true")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ pub mod entry;
 pub mod entry_json;
 pub mod film;
 pub mod following;
+pub mod ignoring;
 pub mod index;
 pub mod kind;
 pub mod list;

@@ -1,6 +1,7 @@
 //! A stream for code that may block: each piece stream has a thread of its own, which hashes and uses the disk.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use peer::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +20,17 @@ impl Blocking {
     #[must_use]
     pub fn new(stream: Stream, ended: CancellationToken) -> Self {
         Self { stream, runtime: Handle::current(), ended }
+    }
+
+    /// Waits.
+    ///
+    /// # Errors
+    /// It ends meanwhile.
+    pub fn wait(&self, time: Duration) -> io::Result<()> {
+        self.runtime.block_on(or_ended(&self.ended, async {
+            tokio::time::sleep(time).await;
+            Ok(())
+        }))
     }
 
     /// Ends this side in good order.

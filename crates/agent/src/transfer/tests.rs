@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -20,7 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::outgoing::{Heard, SendError, Sending, Source, measure, send};
+use super::outgoing::{Heard, RateLimit, SendError, Sending, Source, measure, send};
+use crate::files::ignoring::Excludes;
 use crate::serve::transfers::answer;
 use crate::share::ShareRoot;
 use crate::testing::World;
@@ -131,7 +133,7 @@ impl Two {
 
     fn source(&self, name: &str) -> Source {
         let root = Arc::new(ShareRoot::open(self.home.path()).unwrap());
-        Source { root, path: name.parse().unwrap() }
+        Source::new(root, name.parse().unwrap())
     }
 
     fn write(&self, name: &str, content: &[u8]) {
@@ -188,7 +190,7 @@ impl Two {
             }
             .boxed()
         });
-        Sending { transfer, ticket, items, open }
+        Sending { transfer, ticket, items, open, rate_limit: None }
     }
 
     fn arrived(&self, sending: &Sending) -> proto::api::transfers::Arrived {
@@ -390,4 +392,44 @@ async fn while_it_is_held_nothing_comes_and_then_it_goes_on() {
     };
     tokio::join!(async { sent.await.unwrap() }, go_on);
     assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == content(4 * PIECE_BYTES, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_rules_leave_out_is_neither_counted_nor_sent() {
+    let two = Two::new().await;
+    for (name, text) in [
+        (".meshignore", "*.o\n"),
+        ("tree/.meshignore", "cache/\n"),
+        ("tree/a.c", "source"),
+        ("tree/a.o", "built"),
+        ("tree/cache/big", "again"),
+        ("tree/draft.tmp", "draft"),
+        ("tree/in/cache/small", "again"),
+        ("single.o", "named"),
+    ] {
+        two.write(name, text.as_bytes());
+    }
+    let mut sending = two.offer(&["tree", "single.o"]);
+    let excludes = Arc::new(Excludes::parse(["*.tmp"]).unwrap());
+    sending.items.iter_mut().for_each(|item| item.excludes = Arc::clone(&excludes));
+    let size = measure(&sending.items[0], 10).unwrap();
+    assert_eq!((size.files, size.preview.len()), (2, 3), "{size:?}");
+    send(sending, |_| ()).await.unwrap();
+    let here = tree(&two.world.path("from Ada"));
+    let names: Vec<_> = here.keys().map(String::as_str).collect();
+    // What is named is sent, whatever the rules say.
+    assert_eq!(names, ["single.o", "tree", "tree/.meshignore", "tree/a.c", "tree/in"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_speed_is_kept() {
+    let two = Two::new().await;
+    two.write("file", &content(60_000, 1));
+    let mut sending = two.offer(&["file"]);
+    sending.rate_limit = Some(Arc::new(RateLimit::new(200_000)));
+    let began = std::time::Instant::now();
+    send(sending, |_| ()).await.unwrap();
+    // The first portion of a twentieth of a second is free, and a tenth may have been saved.
+    assert!(began.elapsed() > Duration::from_millis(140), "{:?}", began.elapsed());
+    assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == content(60_000, 1));
 }

@@ -36,5 +36,6 @@ pub fn make(config: &Config, device: proto::DeviceId, offer: &Offer) -> Arc<Agen
         keys: proto::ticket::KeyRing::new(device, [offer.issuer()]),
         cache_dir: config.homes.cache.clone(),
         media: config.media.clone(),
+        rate_limit: config.rate_limit(),
     })
 }

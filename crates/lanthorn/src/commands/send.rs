@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use agent::files::ignoring::Excludes;
 use agent::share::ShareRoot;
 use agent::transfer::outgoing::{Source, measure};
 use anyhow::{Context, Result};
@@ -42,6 +43,10 @@ pub struct SendFiles {
     /// Whoever has the code that is shown, if absent.
     #[arg(long, value_name = "DEVICE")]
     to: Option<String>,
+    /// What to leave out of the folders, as a line of a .gitignore says it; may be repeated. What their `.meshignore`
+    /// files say is left out anyway.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
     /// A word to the receiver.
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
@@ -58,13 +63,15 @@ pub fn run(command: &SendFiles, typed: &Typed) -> Result<()> {
     // Looked at before anybody is asked.
     let items = command.items()?;
     let sources: Vec<Source> = items.iter().map(|(source, _)| source.clone()).collect();
+    let rate_limit = crate::config::resolve(&typed.settings)?.rate_limit();
     let offered = items.into_iter().map(|(_, offered)| offered).collect();
     command.asking.run(typed, async |at| {
         let began = Instant::now();
         let offer = command.offer(to, &Catalog::read(&at).await?, &at, offered)?;
         let transfer: Transfer = at.ask(Method::POST, "/api/v1/transfers", &offer).await?;
         let opened = command.open(&at, transfer).await?;
-        let delivery = Delivery { at: &at, sources, quiet: command.asking.json };
+        let delivery =
+            Delivery { at: &at, sources, rate_limit: rate_limit.clone(), quiet: command.asking.json };
         let transfer = delivery.carry_out(opened).await?;
         command.tell(&transfer, began)
     })
@@ -79,7 +86,18 @@ impl SendFiles {
                 "Put them into a folder, and send that.",
             ));
         }
-        self.paths.iter().map(|path| item(path)).collect()
+        let excludes = Arc::new(self.excludes()?);
+        self.paths.iter().map(|path| item(path, &excludes)).collect()
+    }
+
+    fn excludes(&self) -> Result<Excludes> {
+        Excludes::parse(self.exclude.iter().map(String::as_str)).map_err(|error| {
+            failure(
+                ErrorCode::BadParameter,
+                format!("{error}."),
+                "Write it as in a .gitignore: *.tmp, target/, /only-here",
+            )
+        })
     }
 
     fn offer(
@@ -175,7 +193,7 @@ impl SendFiles {
 }
 
 /// A file or folder, and how it is offered.
-fn item(path: &Path) -> Result<(Source, OfferedItem)> {
+fn item(path: &Path, excludes: &Arc<Excludes>) -> Result<(Source, OfferedItem)> {
     let unreadable = |error: &dyn std::fmt::Display| {
         failure(
             ErrorCode::NotFound,
@@ -189,7 +207,8 @@ fn item(path: &Path) -> Result<(Source, OfferedItem)> {
         return Err(unreadable(&"it has no name"));
     };
     let root = Arc::new(ShareRoot::open(parent).map_err(|error| unreadable(&error))?);
-    let source = Source { root, path: RelPath::root().join(name.as_encoded_bytes())? };
+    let path = RelPath::root().join(name.as_encoded_bytes())?;
+    let source = Source { root, path, excludes: Arc::clone(excludes) };
     let size = measure(&source, MAX_PREVIEW).map_err(|error| unreadable(&error))?;
     let offered = OfferedItem {
         filename: name.to_string_lossy().into_owned(),

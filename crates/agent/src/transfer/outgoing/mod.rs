@@ -2,6 +2,7 @@
 //! hashes them, and [`run`] tells the receiver of it all on one control stream.
 
 mod queue;
+mod rate_limit;
 mod read;
 mod run;
 mod walk;
@@ -13,8 +14,10 @@ use peer::OpenError;
 use proto::RelPath;
 use proto::wire::transfer::{FileFacts, Problem};
 
+use crate::files::ignoring::Excludes;
 use crate::share::ShareRoot;
 
+pub use rate_limit::RateLimit;
 pub use run::{Heard, Opener, Sending, send};
 pub use walk::{Size, measure};
 
@@ -25,6 +28,16 @@ pub struct Source {
     pub root: Arc<ShareRoot>,
     /// Where it is in it.
     pub path: RelPath,
+    /// What is left out of a folder, besides what its `.meshignore` files say.
+    pub excludes: Arc<Excludes>,
+}
+
+impl Source {
+    /// All of a file or folder, but for what its `.meshignore` files say.
+    #[must_use]
+    pub fn new(root: Arc<ShareRoot>, path: RelPath) -> Self {
+        Self { root, path, excludes: Arc::default() }
+    }
 }
 
 /// Why a run ended before everything was in its place.

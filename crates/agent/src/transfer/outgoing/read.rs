@@ -11,11 +11,11 @@ use proto::ApiError;
 use proto::wire::transfer::{FileFacts, PIECE, PieceHead};
 
 use super::queue::{Job, Queue};
+use super::rate_limit::Limited;
 use super::walk::facts_of;
 use super::{Outgoing, Source};
 use crate::files::FilesError;
 use crate::share::Stat;
-use crate::transfer::blocking::Blocking;
 use crate::transfer::pieces::{PieceHasher, piece_len};
 
 /// Small pieces are written so many bytes at once.
@@ -52,7 +52,7 @@ impl From<io::Error> for Trouble {
 ///
 /// # Errors
 /// The stream broke.
-pub(super) fn feed(queue: &Queue, stream: Blocking, troubled: impl Fn(Job, Trouble)) -> io::Result<()> {
+pub(super) fn feed(queue: &Queue, stream: Limited, troubled: impl Fn(Job, Trouble)) -> io::Result<()> {
     let mut stream = BufWriter::with_capacity(WRITTEN_AT_ONCE, stream);
     let mut buffer = vec![0; WRITTEN_AT_ONCE];
     loop {
@@ -82,7 +82,7 @@ pub(super) fn feed(queue: &Queue, stream: Blocking, troubled: impl Fn(Job, Troub
             Err(trouble) => troubled(job, trouble),
         }
     }
-    stream.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+    stream.into_inner().map_err(io::IntoInnerError::into_error)?.stream.finish()
 }
 
 /// Reads and hashes a piece. A file that is not what it was when it was told of is not sent.

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Job, Queue};
+use super::rate_limit::{Limited, RateLimit};
 use super::read::{self, Trouble};
 use super::walk::{self, Found as Met};
 use super::{Outgoing, SendError, Source};
@@ -54,6 +55,8 @@ pub struct Sending {
     pub items: Vec<Source>,
     /// Opens streams.
     pub open: Opener,
+    /// How fast, at most.
+    pub rate_limit: Option<Arc<RateLimit>>,
 }
 
 /// What the sender is told on the way.
@@ -206,7 +209,7 @@ async fn feed_one(
 ) -> Result<(), SendError> {
     let mut stream = (run.sending.open)().await?;
     greet(&mut stream, &run.sending, StreamKind::Pieces { run: number }).await?;
-    let stream = Blocking::new(stream, over);
+    let stream = Limited { stream: Blocking::new(stream, over), rate_limit: run.sending.rate_limit.clone() };
     let fed = off_thread(move || {
         let troubled = |job: Job, trouble: Trouble| {
             let word = match trouble {

@@ -1,6 +1,6 @@
 //! The walk through what is sent: folders before what is in them, links as links.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use proto::RelPath;
 use proto::path::{MAX_DEPTH, is_reserved};
@@ -8,7 +8,8 @@ use proto::wire::transfer::{FileFacts, What};
 
 use super::Source;
 use crate::files::FilesError;
-use crate::share::{Node, Stat};
+use crate::files::ignoring::Rules;
+use crate::share::{Node, ShareRoot, Stat};
 
 /// What the walk came upon.
 pub(super) struct Found {
@@ -55,66 +56,68 @@ pub fn measure(source: &Source, most_names: usize) -> Result<Size, FilesError> {
     Ok(size)
 }
 
-/// Calls `each` with everything there is, until it says that this is enough. What vanishes meanwhile is left out.
+/// Calls `each` with everything there is, until it says that this is enough. What vanishes meanwhile is left out, and
+/// so is what the rules for it say.
 ///
 /// # Errors
 /// The source itself is not there, or cannot be read.
 pub(super) fn walk(source: &Source, each: &mut dyn FnMut(Found) -> bool) -> Result<(), FilesError> {
     let stat = source.root.stat(&source.path)?;
-    visit(source, &source.path, Vec::new(), &stat, each).map(drop)
+    let rules = Rules::above(&source.root, &source.path, &source.excludes);
+    Walk { root: &source.root, rules, each }.visit(&source.path, Vec::new(), &stat).map(drop)
 }
 
-/// False if that is enough.
-fn visit(
-    source: &Source,
-    path: &RelPath,
-    inner: Vec<u8>,
-    stat: &Stat,
-    each: &mut dyn FnMut(Found) -> bool,
-) -> Result<bool, FilesError> {
-    let found = |what| Found { inner: inner.clone(), path: path.clone(), what };
-    match stat.node {
-        Node::File => Ok(each(found(What::File(facts_of(stat))))),
-        Node::Link => {
-            let target = source.root.read_link(path)?;
-            Ok(each(found(What::Link { target })))
-        }
-        Node::Folder => Ok(each(found(What::Folder { modified_ns: stat.mtime_ns })))
-            .and_then(|more| if more { enter(source, path, &inner, each) } else { Ok(false) }),
-        // Devices, pipes and sockets have no content to send.
-        Node::Special => Ok(true),
-    }
+struct Walk<'a> {
+    root: &'a ShareRoot,
+    rules: Rules<'a>,
+    each: &'a mut dyn FnMut(Found) -> bool,
 }
 
-fn enter(
-    source: &Source,
-    path: &RelPath,
-    inner: &[u8],
-    each: &mut dyn FnMut(Found) -> bool,
-) -> Result<bool, FilesError> {
-    if path.names().count() >= MAX_DEPTH {
-        return Ok(true);
-    }
-    let folder = source.root.open_folder(path)?;
-    let mut names = BTreeMap::new();
-    folder.read_names(|name, _| {
-        if !is_reserved(name.to_bytes()) {
-            names.insert(name.to_owned(), ());
+impl Walk<'_> {
+    /// False if that is enough.
+    fn visit(&mut self, path: &RelPath, inner: Vec<u8>, stat: &Stat) -> Result<bool, FilesError> {
+        let what = match stat.node {
+            Node::File => What::File(facts_of(stat)),
+            Node::Link => What::Link { target: self.root.read_link(path)? },
+            Node::Folder => What::Folder { modified_ns: stat.mtime_ns },
+            // Devices, pipes and sockets have no content to send.
+            Node::Special => return Ok(true),
+        };
+        let more = (self.each)(Found { inner: inner.clone(), path: path.clone(), what });
+        if !more || stat.node != Node::Folder || path.names().count() >= MAX_DEPTH {
+            return Ok(more);
         }
-    })?;
-    for name in names.into_keys() {
-        let bytes = name.to_bytes();
-        let Ok(path) = path.join(bytes) else { continue };
-        let inner = if inner.is_empty() { bytes.to_vec() } else { [inner, b"/", bytes].concat() };
-        let Ok(stat) = folder.stat_name(&name) else { continue };
-        match visit(source, &path, inner, &stat, each) {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            // What cannot be read is left out; the receiver sees that it is not there.
-            Err(error) => tracing::warn!(%path, %error, "left out"),
-        }
+        self.rules.enter(path);
+        let more = self.enter(path, &inner);
+        self.rules.leave();
+        more
     }
-    Ok(true)
+
+    fn enter(&mut self, path: &RelPath, inner: &[u8]) -> Result<bool, FilesError> {
+        let folder = self.root.open_folder(path)?;
+        let mut names = BTreeSet::new();
+        folder.read_names(|name, _| {
+            if !is_reserved(name.to_bytes()) {
+                names.insert(name.to_owned());
+            }
+        })?;
+        for name in names {
+            let bytes = name.to_bytes();
+            let Ok(path) = path.join(bytes) else { continue };
+            let inner = if inner.is_empty() { bytes.to_vec() } else { [inner, b"/", bytes].concat() };
+            let Ok(stat) = folder.stat_name(&name) else { continue };
+            if self.rules.leave_out(&path, &inner, stat.node == Node::Folder) {
+                continue;
+            }
+            match self.visit(&path, inner, &stat) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                // What cannot be read is left out; the receiver sees that it is not there.
+                Err(error) => tracing::warn!(%path, %error, "left out"),
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// What is said of a file before it is sent.
