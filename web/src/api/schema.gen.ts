@@ -1540,6 +1540,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/transfers/{id}/label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Names it for the caller alone. */
+        put: operations["put_api_v1_transfers_id_label"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/transfers/{id}/passcode/open": {
         parameters: {
             query?: never;
@@ -1773,6 +1790,7 @@ export interface components {
             items?: components["schemas"]["TransferItemId"][] | null;
             /** @description Four digits that the receiver tells the sender by another way. Not needed from a sender who is trusted. */
             passcode?: string | null;
+            receiver_device_id?: components["schemas"]["DeviceId"] | null;
             receiver_share_id?: components["schemas"]["ShareId"] | null;
         };
         /**
@@ -1814,9 +1832,11 @@ export interface components {
             connected: boolean;
             /** @description Every item that may come. */
             items: components["schemas"]["ArrivedItem"][];
+            limited_by?: components["schemas"]["Limit"] | null;
             paused_by?: components["schemas"]["PausedBy"] | null;
             /** @description The transfer. */
             transfer_id: components["schemas"]["TransferId"];
+            way?: components["schemas"]["Way"] | null;
         };
         /** @description What has arrived of an item. */
         ArrivedItem: {
@@ -2419,6 +2439,7 @@ export interface components {
             /** @enum {string} */
             type: "transfer_item_state";
         } | {
+            limited_by?: components["schemas"]["Limit"] | null;
             /**
              * Format: int64
              * @description Bytes that are there.
@@ -2433,6 +2454,7 @@ export interface components {
             transfer: components["schemas"]["TransferId"];
             /** @enum {string} */
             type: "transfer_progress";
+            way?: components["schemas"]["Way"] | null;
         } | {
             /** @description Where it stands now. */
             state: components["schemas"]["TransferState"];
@@ -2560,11 +2582,21 @@ export interface components {
          * @enum {string}
          */
         Kind: "folder" | "image" | "video" | "audio" | "document" | "code" | "text" | "archive" | "other";
+        /** @description `PUT /transfers/{id}/label`: what the caller calls it. */
+        LabelTransfer: {
+            /** @description One line of at most 120 characters; nothing takes it away. */
+            label?: string | null;
+        };
         /**
          * @description On which way a request to a device goes.
          * @enum {string}
          */
         Lane: "local" | "lan" | "direct" | "relayed" | "none";
+        /**
+         * @description What keeps bytes from flowing faster.
+         * @enum {string}
+         */
+        Limit: "sender" | "network" | "receiver" | "rate_limit";
         /** @description All ticket keys that a coordinator ever had, each but the first with the signature of the one before. */
         Lineage: {
             /** @description The first key. */
@@ -2745,14 +2777,15 @@ export interface components {
         OfferTransfer: {
             /** @description The folder in that share, in text form. */
             destination_path?: string | null;
-            /** @description What is offered: 1 to [`MAX_ITEMS`]. */
-            items: components["schemas"]["OfferedItem"][];
+            /** @description What is offered: 1 to [`MAX_ITEMS`]. None with a `source`: its machine says what that is. */
+            items?: components["schemas"]["OfferedItem"][];
             /** @description A word to the receiver. */
             message?: string | null;
-            /** @description The machine that is to receive. */
-            receiver_device_id: components["schemas"]["DeviceId"];
+            receiver_device_id?: components["schemas"]["DeviceId"] | null;
+            receiver_principal_id?: components["schemas"]["PrincipalId"] | null;
             receiver_share_id?: components["schemas"]["ShareId"] | null;
             sender_device_id?: components["schemas"]["DeviceId"] | null;
+            source?: components["schemas"]["TransferSource"] | null;
         };
         /** @description An item as it is offered. */
         OfferedItem: {
@@ -3337,6 +3370,9 @@ export interface components {
             incoming: boolean;
             /** @description What is sent. */
             items: components["schemas"]["TransferItem"][];
+            /** @description What the caller calls it. Each side has its own. */
+            label?: string | null;
+            limited_by?: components["schemas"]["Limit"] | null;
             /** @description The sender's word to the receiver. */
             message?: string | null;
             paused_by?: components["schemas"]["PausedBy"] | null;
@@ -3346,12 +3382,14 @@ export interface components {
             receiver_device_id: components["schemas"]["DeviceId"];
             /** @description What it is called. */
             receiver_name: string;
+            receiver_principal_id?: components["schemas"]["PrincipalId"] | null;
             receiver_share_id?: components["schemas"]["ShareId"] | null;
             sender_device_id?: components["schemas"]["DeviceId"] | null;
             /** @description What they are called. */
             sender_name: string;
             /** @description Who sends. */
             sender_principal_id: components["schemas"]["PrincipalId"];
+            source?: components["schemas"]["TransferSource"] | null;
             /** @description Where it stands. */
             state: components["schemas"]["TransferState"];
             /**
@@ -3359,6 +3397,9 @@ export interface components {
              * @description When it last changed.
              */
             updated_at: string;
+            way?: components["schemas"]["Way"] | null;
+            /** @description Why by no better way, or why nothing flows, in a sentence. */
+            way_note?: string | null;
         };
         /** @description A delivery from one machine to another. */
         TransferId: string;
@@ -3379,6 +3420,13 @@ export interface components {
         };
         /** @description A file or folder of a transfer. */
         TransferItemId: string;
+        /** @description Files and folders of a share, which its machine sends by itself. */
+        TransferSource: {
+            /** @description What is sent of it, in text form: an item each. */
+            paths: string[];
+            /** @description The share. Whoever sends needs `read` and `download` there for as long as it is sent. */
+            share_id: components["schemas"]["ShareId"];
+        };
         /**
          * @description Where a transfer stands.
          * @enum {string}
@@ -3628,6 +3676,11 @@ export interface components {
             /** @description The places, at most [`MAX_WATCHES`]. */
             watch: components["schemas"]["Watch"][];
         };
+        /**
+         * @description How bytes flow from one machine to another.
+         * @enum {string}
+         */
+        Way: "lan" | "direct" | "relayed" | "through_coordinator";
         /** @description The answer to a file that came. */
         Written: components["schemas"]["Entry"] & {
             /** @description What became of it. */
@@ -8552,6 +8605,64 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    put_api_v1_transfers_id_label: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the transfer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelTransfer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

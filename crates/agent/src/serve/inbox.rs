@@ -190,16 +190,7 @@ mod tests {
     use crate::testing::{Answer, World};
 
     fn expected(world: &World) -> Expected {
-        let offered = OfferedItem {
-            filename: "letter.txt".into(),
-            kind: ItemKind::File,
-            size: 5,
-            files: 1,
-            sha256: None,
-            blake3: None,
-            mime_type: None,
-            preview: Vec::new(),
-        };
+        let offered = OfferedItem::new("letter.txt", ItemKind::File, 5);
         Expected {
             sender_principal_id: PrincipalId::generate(),
             sender_name: "Ada".into(),

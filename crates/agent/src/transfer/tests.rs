@@ -148,15 +148,11 @@ impl Two {
         let expected = names.iter().zip(&items).map(|(name, source)| {
             let size = measure(source, 10).unwrap();
             let kind = if size.is_folder { ItemKind::Folder } else { ItemKind::File };
+            let filename = name.rsplit('/').next().unwrap();
             let offered = OfferedItem {
-                filename: name.rsplit('/').next().unwrap().into(),
-                kind,
-                size: size.bytes,
                 files: size.files,
-                sha256: None,
-                blake3: None,
-                mime_type: None,
                 preview: size.preview,
+                ..OfferedItem::new(filename, kind, size.bytes)
             };
             ExpectedItem { id: TransferItemId::generate(), offered }
         });

@@ -93,6 +93,7 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(transfers::cancel))
         .routes(routes!(transfers::pause))
         .routes(routes!(transfers::resume))
+        .routes(routes!(transfers::label))
         .routes(routes!(transfers::clear_history))
         .routes(routes!(transfers::cancel_pending))
         .routes(routes!(transfers::trusted))

@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use proto::api::transfers::{
-    ApproveTransfer, CancelledTransfers, ClearedTransfers, EndTransfer, OfferTransfer, OpenTransfer,
-    OpenedTransfer, Transfer as Shown, TransferRole, Transfers, TransfersQuery, TrustedSenders,
+    ApproveTransfer, CancelledTransfers, ClearedTransfers, EndTransfer, LabelTransfer, OfferTransfer,
+    OpenTransfer, OpenedTransfer, Transfer as Shown, TransferRole, Transfers, TransfersQuery, TrustedSenders,
 };
 use proto::wire::link::Addresses;
 use proto::{ApiError, DeviceId, PrincipalId, TransferId};
@@ -238,6 +238,22 @@ pub(crate) async fn resume(
     Path(id): Path<String>,
 ) -> Result<Json<Shown>, Refusal> {
     hold(coordinator, caller, trail, &id, false).await
+}
+
+/// Names it for the caller alone.
+#[utoipa::path(put, path = "/api/v1/transfers/{id}/label", tag = "transfers", request_body = LabelTransfer,
+    params(("id" = String, Path, description = "the transfer")),
+    responses((status = 200, body = Shown), (status = 400, body = ApiError), (status = 401, body = ApiError),
+        (status = 403, body = ApiError), (status = 404, body = ApiError)))]
+pub(crate) async fn label(
+    State(coordinator): State<Coordinator>,
+    PrivateCaller(caller): PrivateCaller,
+    Path(id): Path<String>,
+    JsonBody(wish): JsonBody<LabelTransfer>,
+) -> Result<Json<Shown>, Refusal> {
+    let rooms = coordinator.rooms();
+    let labelled = rooms.label_transfer(&caller, parse(&id)?, wish.label).await?;
+    Ok(Json(rooms.shown_transfer(&caller, labelled)))
 }
 
 async fn hold(

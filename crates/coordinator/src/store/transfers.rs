@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use proto::api::transfers::{TransferItem, TransferState};
+use proto::api::transfers::{TransferItem, TransferSource, TransferState};
 use proto::{DeviceId, PrincipalId, ShareId, TransferId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -20,6 +20,10 @@ pub(crate) struct TransferRow {
     pub(crate) share: Option<ShareId>,
     /// The folder there, in text form.
     pub(crate) destination: String,
+    /// Whom it is for, if the sender named a person and no machine.
+    pub(crate) person: Option<PrincipalId>,
+    /// What the sender's machine sends of a share by itself.
+    pub(crate) source: Option<TransferSource>,
     pub(crate) message: Option<String>,
     pub(crate) state: TransferState,
     /// What goes with the state, as its room wrote it.
@@ -32,14 +36,18 @@ pub(crate) struct TransferRow {
     /// True if that side does not want to see it any more.
     pub(crate) sender_cleared: bool,
     pub(crate) receiver_cleared: bool,
+    /// What that side calls it.
+    pub(crate) sender_label: Option<String>,
+    pub(crate) receiver_label: Option<String>,
 }
 
 /// All columns, and which rows.
 macro_rules! select {
     ($which:literal) => {
         concat!(
-            "SELECT id, sender, sender_device, device, share, destination, message, state, state_data, created_ms,
-                 expires_ms, updated_ms, device_knows, sender_cleared, receiver_cleared FROM transfers ",
+            "SELECT id, sender, sender_device, device, share, destination, person, source, message, state, state_data,
+                 created_ms, expires_ms, updated_ms, device_knows, sender_cleared, receiver_cleared, sender_label,
+                 receiver_label FROM transfers ",
             $which
         )
     };
@@ -49,6 +57,13 @@ macro_rules! select {
 fn optional<T: FromStr>(row: &SqliteRow, column: &str) -> Option<Option<T>> {
     let text: Option<String> = row.try_get(column).ok()?;
     text.map_or(Some(None), |text| text.parse().ok().map(Some))
+}
+
+/// What is sent of a share; `None` if it cannot be read.
+#[allow(clippy::option_option, reason = "read or not, and there or not")]
+fn source(row: &SqliteRow) -> Option<Option<TransferSource>> {
+    let text: Option<String> = row.try_get("source").ok()?;
+    text.map_or(Some(None), |text| serde_json::from_str(&text).ok().map(Some))
 }
 
 fn read(row: &SqliteRow) -> Option<TransferRow> {
@@ -62,6 +77,8 @@ fn read(row: &SqliteRow) -> Option<TransferRow> {
         device: text("device")?.parse().ok()?,
         share: optional(row, "share")?,
         destination: text("destination")?,
+        person: optional(row, "person")?,
+        source: source(row)?,
         message: row.try_get("message").ok()?,
         state: serde_json::from_value(text("state")?.into()).ok()?,
         state_data: text("state_data")?,
@@ -71,6 +88,8 @@ fn read(row: &SqliteRow) -> Option<TransferRow> {
         device_knows: flag("device_knows")?,
         sender_cleared: flag("sender_cleared")?,
         receiver_cleared: flag("receiver_cleared")?,
+        sender_label: row.try_get("sender_label").ok()?,
+        receiver_label: row.try_get("receiver_label").ok()?,
     })
 }
 
@@ -129,9 +148,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
-            "INSERT INTO transfers (id, sender, sender_device, device, share, destination, message, state,
-                 state_data, created_ms, expires_ms, updated_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            "INSERT INTO transfers (id, sender, sender_device, device, share, destination, person, source, message,
+                 state, state_data, created_ms, expires_ms, updated_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(row.id.to_string())
         .bind(row.sender.to_string())
@@ -139,6 +158,8 @@ impl Store {
         .bind(row.device.to_string())
         .bind(row.share.map(|id| id.to_string()))
         .bind(&row.destination)
+        .bind(row.person.map(|id| id.to_string()))
+        .bind(row.source.as_ref().and_then(|source| serde_json::to_string(source).ok()))
         .bind(&row.message)
         .bind(word(row.state))
         .bind(&row.state_data)
@@ -161,10 +182,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
-            "UPDATE transfers SET share = $1, destination = $2, state = $3, state_data = $4, expires_ms = $5,
-                 updated_ms = $6, device_knows = $7, sender_cleared = $8, receiver_cleared = $9
-             WHERE id = $10",
+            "UPDATE transfers SET device = $1, share = $2, destination = $3, state = $4, state_data = $5,
+                 expires_ms = $6, updated_ms = $7, device_knows = $8, sender_cleared = $9, receiver_cleared = $10,
+                 sender_label = $11, receiver_label = $12
+             WHERE id = $13",
         )
+        .bind(row.device.to_string())
         .bind(row.share.map(|id| id.to_string()))
         .bind(&row.destination)
         .bind(word(row.state))
@@ -174,6 +197,8 @@ impl Store {
         .bind(row.device_knows)
         .bind(row.sender_cleared)
         .bind(row.receiver_cleared)
+        .bind(&row.sender_label)
+        .bind(&row.receiver_label)
         .bind(row.id.to_string())
         .execute(&mut *tx)
         .await?;

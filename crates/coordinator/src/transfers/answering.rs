@@ -3,7 +3,7 @@
 
 use proto::api::events::Happening;
 use proto::api::transfers::{
-    ApproveTransfer, ItemState, PASSCODE_SECONDS, PausedBy, TransferState, TrustLimits,
+    ApproveTransfer, ItemState, MAX_LABEL, PASSCODE_SECONDS, PausedBy, TransferState, TrustLimits,
 };
 use proto::wire::link::Revoked;
 use proto::{Permission, PrincipalId, Secret, TransferId, TransferItemId};
@@ -37,6 +37,9 @@ impl Rooms {
         wish: ApproveTransfer,
     ) -> Result<Transfer, TransferError> {
         let row = self.transfer_as(caller, id, Side::Receiver)?;
+        if wish.receiver_device_id.is_some_and(|device| device != row.device) {
+            return Err(invalid("Another machine than was asked for cannot be chosen yet."));
+        }
         let place = self.chosen_place(caller, &row, &wish)?;
         let always = self.trust_wished(caller, &row, &wish)?;
         let opening = self.opening(&row, &place, wish.passcode, always.is_some()).await?;
@@ -207,6 +210,26 @@ impl Rooms {
             paused_by,
         });
         Ok(transfer)
+    }
+
+    /// Whoever asks calls it this from now on, for themselves.
+    pub(crate) async fn label_transfer(
+        &self,
+        caller: &Caller,
+        id: TransferId,
+        name: Option<String>,
+    ) -> Result<Transfer, TransferError> {
+        let sides = self.sides(caller.principal, &self.transfer_of(caller, id)?);
+        let check = |text: String| {
+            label(&text, MAX_LABEL).ok_or_else(|| invalid("'label' is one line of at most 120 characters."))
+        };
+        let name = name.filter(|text| !text.trim().is_empty()).map(check).transpose()?;
+        let set = |transfer: &mut Transfer| {
+            let row = &mut transfer.row;
+            *(if sides.sends { &mut row.sender_label } else { &mut row.receiver_label }) = name;
+            Ok(())
+        };
+        self.transfers.change(id, set).await
     }
 
     /// What ended is told, and what its tickets opened breaks off.

@@ -198,7 +198,7 @@ impl Progress {
         }
         let total = self.total;
         *self = Self { received, total, said: Some(Instant::now()) };
-        rooms.tell(&Happening::TransferProgress { transfer, received, total });
+        rooms.tell(&Happening::TransferProgress { transfer, received, total, way: None, limited_by: None });
     }
 }
 

@@ -80,16 +80,7 @@ pub(crate) mod tests {
     pub(crate) fn item(name: &str, state: ItemState) -> TransferItem {
         TransferItem {
             id: TransferItemId::generate(),
-            offered: OfferedItem {
-                filename: name.into(),
-                kind: ItemKind::File,
-                size: 10,
-                files: 1,
-                sha256: None,
-                blake3: None,
-                mime_type: None,
-                preview: Vec::new(),
-            },
+            offered: OfferedItem::new(name, ItemKind::File, 10),
             state,
             received_size: 0,
             final_path: None,
@@ -114,6 +105,8 @@ pub(crate) mod tests {
             transfer_id: TransferId::generate(),
             paused_by: None,
             connected: true,
+            way: None,
+            limited_by: None,
             items: items.collect(),
         }
     }

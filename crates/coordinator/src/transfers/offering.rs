@@ -36,7 +36,7 @@ impl Rooms {
             }
             None => None,
         };
-        let device = offer.receiver_device_id;
+        let device = receiver_of(&offer)?;
         let wanted = self.destination(
             device,
             offer.receiver_share_id,
@@ -53,7 +53,7 @@ impl Rooms {
             return Err(TransferError::TooMany);
         }
         let trusted = self.trusted(caller.principal, device, &wanted, bytes);
-        let transfer = self.made(caller, &offer, message, wanted, trusted)?;
+        let transfer = self.made(caller, (device, &offer), message, wanted, trusted)?;
         self.transfers.insert(&transfer).await?;
         self.tell_offered(&transfer);
         Ok(transfer)
@@ -91,7 +91,7 @@ impl Rooms {
     fn made(
         &self,
         caller: &Caller,
-        offer: &OfferTransfer,
+        (device, offer): (DeviceId, &OfferTransfer),
         message: Option<String>,
         wanted: Destination,
         trusted: Option<Destination>,
@@ -103,9 +103,11 @@ impl Rooms {
             id: TransferId::generate(),
             sender: caller.principal,
             sender_device: offer.sender_device_id,
-            device: offer.receiver_device_id,
+            device,
             share,
             destination: folder.to_string(),
+            person: None,
+            source: None,
             message,
             state: TransferState::PendingReceiverApproval,
             state_data: serde_json::to_string(&State::Pending).unwrap_or_default(),
@@ -115,6 +117,8 @@ impl Rooms {
             device_knows: false,
             sender_cleared: false,
             receiver_cleared: false,
+            sender_label: None,
+            receiver_label: None,
         };
         let items = offer.items.iter().map(|offered| TransferItem {
             id: TransferItemId::generate(),
@@ -130,6 +134,18 @@ impl Rooms {
             transfer.go(|state| state.approve(Opening::AtOnce))?;
         }
         Ok(transfer)
+    }
+}
+
+/// The machine for which an offer is.
+fn receiver_of(offer: &OfferTransfer) -> Result<DeviceId, TransferError> {
+    if offer.source.is_some() {
+        return Err(invalid("What is in a share is not sent by its machine yet: send it from there."));
+    }
+    match (offer.receiver_device_id, offer.receiver_principal_id) {
+        (Some(device), None) => Ok(device),
+        (None, Some(_)) => Err(invalid("A person is not sent to yet: name one of their machines.")),
+        _ => Err(invalid("Either 'receiver_device_id' or 'receiver_principal_id' says who receives.")),
     }
 }
 

@@ -37,7 +37,7 @@ impl Rooms {
 
     /// A transfer as somebody sees it who has to do with it.
     pub(crate) fn shown_transfer(&self, caller: &Caller, transfer: Transfer) -> api::Transfer {
-        let incoming = self.sides(caller.principal, &transfer.row).receives;
+        let sides = self.sides(caller.principal, &transfer.row);
         let (state, reason) = (transfer.state().word(), transfer.state().reason().map(str::to_owned));
         let paused_by = transfer.state().held().and_then(Held::by);
         let Transfer { row, items, .. } = transfer;
@@ -48,13 +48,19 @@ impl Rooms {
             sender_device_id: row.sender_device,
             receiver_device_id: row.device,
             receiver_name: self.device_name(row.device),
+            receiver_principal_id: row.person,
             receiver_share_id: row.share,
             destination_path: row.destination,
             state,
             paused_by,
             reason,
             message: row.message,
-            incoming,
+            incoming: sides.receives,
+            source: row.source.filter(|_| sides.sends),
+            label: if sides.sends { row.sender_label } else { row.receiver_label },
+            way: None,
+            way_note: None,
+            limited_by: None,
             created_at: from_ms(row.created_ms),
             expires_at: from_ms(row.expires_ms),
             updated_at: from_ms(row.updated_ms),

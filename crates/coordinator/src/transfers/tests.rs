@@ -29,6 +29,8 @@ fn offer(sender: PrincipalId) -> Transfer {
         device: DeviceId::from_public_key([1; 32]),
         share: None,
         destination: String::new(),
+        person: None,
+        source: None,
         message: Some("for you".into()),
         state: State::Pending.word(),
         state_data: serde_json::to_string(&State::Pending).unwrap(),
@@ -38,6 +40,8 @@ fn offer(sender: PrincipalId) -> Transfer {
         device_knows: false,
         sender_cleared: false,
         receiver_cleared: false,
+        sender_label: None,
+        receiver_label: None,
     };
     Transfer::read(row, vec![item("a", ItemState::Pending), item("b", ItemState::Pending)]).unwrap()
 }

@@ -108,20 +108,18 @@ impl SendFiles {
         items: Vec<OfferedItem>,
     ) -> Result<OfferTransfer> {
         let offer = OfferTransfer {
-            receiver_device_id: at.device(),
-            receiver_share_id: None,
-            destination_path: None,
             sender_device_id: Some(at.device()),
             items,
             message: self.message.clone(),
+            ..OfferTransfer::default()
         };
         if !to.contains(':') {
-            let receiver_device_id = catalog.device(Some(to))?.id;
+            let receiver_device_id = Some(catalog.device(Some(to))?.id);
             return Ok(OfferTransfer { receiver_device_id, ..offer });
         }
         let place = catalog.place(&to.parse::<Address>()?)?;
         Ok(OfferTransfer {
-            receiver_device_id: place.device,
+            receiver_device_id: Some(place.device),
             receiver_share_id: Some(place.share),
             destination_path: Some(place.path.to_string()),
             ..offer
@@ -210,15 +208,11 @@ fn item(path: &Path, excludes: &Arc<Excludes>) -> Result<(Source, OfferedItem)> 
     let path = RelPath::root().join(name.as_encoded_bytes())?;
     let source = Source { root, path, excludes: Arc::clone(excludes) };
     let size = measure(&source, MAX_PREVIEW).map_err(|error| unreadable(&error))?;
+    let kind = if size.is_folder { ItemKind::Folder } else { ItemKind::File };
     let offered = OfferedItem {
-        filename: name.to_string_lossy().into_owned(),
-        kind: if size.is_folder { ItemKind::Folder } else { ItemKind::File },
-        size: size.bytes,
         files: size.files,
-        sha256: None,
-        blake3: None,
-        mime_type: None,
         preview: size.preview,
+        ..OfferedItem::new(name.to_string_lossy(), kind, size.bytes)
     };
     Ok((source, offered))
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use super::transfers::{ItemState, PausedBy, TransferState};
+use super::transfers::{ItemState, Limit, PausedBy, TransferState, Way};
 use crate::{DeviceId, ShareId, TransferId, TransferItemId};
 
 /// The subprotocol of the event socket.
@@ -150,6 +150,12 @@ pub enum Happening {
         received: u64,
         /// Bytes that were offered and are wanted.
         total: u64,
+        /// How they flow.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        way: Option<Way>,
+        /// What keeps them from flowing faster.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limited_by: Option<Limit>,
     },
     /// One of the two gave it up.
     TransferCancelled {

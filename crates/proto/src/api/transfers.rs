@@ -1,14 +1,21 @@
-//! Shapes of transfers: `/api/v1/transfers/…` at the coordinator, where both sides agree, and
-//! `/agent/v1/inbox/transfers/{transfer}/…` at the receiver, where the bytes arrive.
+//! Shapes of transfers: `/api/v1/transfers/…` at the coordinator, where both sides agree,
+//! `/agent/v1/inbox/transfers/{transfer}/…` at the receiver, where the bytes arrive, and `/agent/v1/outbox/…` at a machine
+//! that sends of its own shares.
 //!
 //! A transfer is offered, approved or rejected, opened with a passcode unless the receiver trusts the sender, and then
 //! carried out. Its items are the files and folders that were chosen; what is in a folder is told while it is sent.
+
+mod outbox;
+mod way;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
+
+pub use outbox::{Carried, Measure, Measured, MissedFile, Outbound, OutboundState};
+pub use way::{Limit, Way};
 
 use crate::{ApiError, DeviceId, PrincipalId, ShareId, TransferId, TransferItemId};
 
@@ -129,11 +136,41 @@ const fn one() -> u64 {
     1
 }
 
+impl OfferedItem {
+    /// One of which no more is known.
+    #[must_use]
+    pub fn new(filename: impl Into<String>, kind: ItemKind, size: u64) -> Self {
+        Self {
+            filename: filename.into(),
+            kind,
+            size,
+            files: 1,
+            sha256: None,
+            blake3: None,
+            mime_type: None,
+            preview: Vec::new(),
+        }
+    }
+}
+
+/// Files and folders of a share, which its machine sends by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransferSource {
+    /// The share. Whoever sends needs `read` and `download` there for as long as it is sent.
+    pub share_id: ShareId,
+    /// What is sent of it, in text form: an item each.
+    pub paths: Vec<String>,
+}
+
 /// `POST /transfers`: an offer.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct OfferTransfer {
-    /// The machine that is to receive.
-    pub receiver_device_id: DeviceId,
+    /// The machine that is to receive. Either this or `receiver_principal_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_device_id: Option<DeviceId>,
+    /// The person who is to receive: on which of their machines, the coordinator chooses, and they may say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_principal_id: Option<PrincipalId>,
     /// The share it is to go to; the inbox if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver_share_id: Option<ShareId>,
@@ -143,7 +180,11 @@ pub struct OfferTransfer {
     /// The machine whose bytes they are; absent if the caller itself uploads them over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender_device_id: Option<DeviceId>,
-    /// What is offered: 1 to [`MAX_ITEMS`].
+    /// What is sent of a share, by its machine itself. That machine is then the one whose bytes they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<TransferSource>,
+    /// What is offered: 1 to [`MAX_ITEMS`]. None with a `source`: its machine says what that is.
+    #[serde(default)]
     pub items: Vec<OfferedItem>,
     /// A word to the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +240,9 @@ pub struct Transfer {
     pub receiver_device_id: DeviceId,
     /// What it is called.
     pub receiver_name: String,
+    /// The person it is for, if it was sent to a person and not to a machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_principal_id: Option<PrincipalId>,
     /// The share it goes to; the inbox if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver_share_id: Option<ShareId>,
@@ -218,6 +262,21 @@ pub struct Transfer {
     pub message: Option<String>,
     /// True if the caller may answer it.
     pub incoming: bool,
+    /// What its machine sends of a share. Shown to the sender alone, who can offer the same again with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<TransferSource>,
+    /// What the caller calls it. Each side has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// How its bytes flow, while they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
+    /// Why by no better way, or why nothing flows, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_note: Option<String>,
+    /// What keeps them from flowing faster, while they flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<Limit>,
     /// When it was offered.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -269,6 +328,9 @@ pub struct ApproveTransfer {
     /// Four digits that the receiver tells the sender by another way. Not needed from a sender who is trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passcode: Option<String>,
+    /// Another machine than was asked for. It is the caller's own, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver_device_id: Option<DeviceId>,
     /// Another share than was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver_share_id: Option<ShareId>,
@@ -285,8 +347,10 @@ pub struct ApproveTransfer {
 
 impl fmt::Debug for ApproveTransfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passcode: _, receiver_share_id, destination_path, items, always } = self;
-        write!(f, "ApproveTransfer({receiver_share_id:?}, {destination_path:?}, {items:?}, {always:?})")
+        let Self { passcode: _, receiver_device_id, receiver_share_id, destination_path, items, always } =
+            self;
+        let place = (receiver_device_id, receiver_share_id, destination_path);
+        write!(f, "ApproveTransfer({place:?}, {items:?}, {always:?})")
     }
 }
 
@@ -310,6 +374,17 @@ pub struct EndTransfer {
     /// Why, for the other side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// The longest label, in characters.
+pub const MAX_LABEL: usize = 120;
+
+/// `PUT /transfers/{id}/label`: what the caller calls it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct LabelTransfer {
+    /// One line of at most 120 characters; nothing takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// `POST /transfers/{id}/passcode/open`: the sender's proof that the receiver told it.
@@ -420,6 +495,12 @@ pub struct Arrived {
     pub paused_by: Option<PausedBy>,
     /// True while a sender is connected.
     pub connected: bool,
+    /// How its bytes come, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
+    /// What keeps them from coming faster, while they come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<Limit>,
     /// Every item that may come.
     pub items: Vec<ArrivedItem>,
 }

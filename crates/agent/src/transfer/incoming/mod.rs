@@ -212,7 +212,7 @@ impl Incoming {
         for item in items.iter_mut().filter(|item| paused_by.is_some() && is_on_its_way(item.state)) {
             item.state = ItemState::Paused;
         }
-        Arrived { transfer_id: self.id, paused_by, connected, items }
+        Arrived { transfer_id: self.id, paused_by, connected, way: None, limited_by: None, items }
     }
 
     /// True if every item is in its place, or cannot come.

@@ -298,6 +298,27 @@ async fn an_offer_that_nobody_answers_expires_and_history_is_cleared_by_each_sid
 }
 
 #[tokio::test]
+async fn each_side_calls_a_transfer_what_it_likes_and_the_other_does_not_see_it() {
+    let mut play = Play::new().await;
+    let transfer = play.offered().await;
+    let name = async |browser: &mut Browser, world: &World, name: Value| {
+        let body = Some(json!({"label": name}));
+        browser.send(world, Method::PUT, &path(&transfer, "label"), body).await
+    };
+    let labelled = name(&mut play.guest, &play.world, json!(" holiday ")).await.body;
+    assert_eq!(labelled["label"], "holiday");
+    assert_eq!(name(&mut play.owner, &play.world, json!("from Ada")).await.body["label"], "from Ada");
+    for bad in ["two\nlines".to_owned(), "x".repeat(121)] {
+        assert_eq!(name(&mut play.guest, &play.world, json!(bad)).await.code(), "BAD_PARAMETER");
+    }
+    play.world = play.world.restart().await;
+    assert_eq!(play.seen(&transfer).await["label"], "holiday");
+    assert_eq!(name(&mut play.guest, &play.world, json!("")).await.body.get("label"), None);
+    let listed = play.owner.get(&play.world, "/api/v1/transfers").await.body;
+    assert_eq!(listed["transfers"][0]["label"], "from Ada");
+}
+
+#[tokio::test]
 async fn whoever_is_trusted_needs_no_passcode_as_far_as_that_goes() {
     let mut play = Play::new().await;
     let transfer = play.offered().await;

@@ -6,7 +6,7 @@ use super::*;
 
 /// For each route with a transfer the status for a stranger, for the sender's browser and machine, and for the receiver. What is
 /// allowed is refused for its state alone: the transfer has come to its end.
-const ROUTES: [(&str, &str, [u16; 4]); 7] = [
+const ROUTES: [(&str, &str, [u16; 4]); 8] = [
     ("GET", "", [404, 200, 200, 200]),
     ("POST", "approve", [404, 403, 403, 409]),
     ("POST", "reject", [404, 403, 403, 409]),
@@ -14,6 +14,8 @@ const ROUTES: [(&str, &str, [u16; 4]); 7] = [
     ("POST", "cancel", [404, 409, 409, 409]),
     ("POST", "pause", [404, 409, 409, 409]),
     ("POST", "resume", [404, 409, 409, 409]),
+    // What a side calls it is its own affair, also afterwards.
+    ("PUT", "label", [404, 200, 200, 200]),
 ];
 
 #[tokio::test]
