@@ -6,6 +6,8 @@ export type Route =
   | { page: 'edit'; device: string; share: string; path: string }
   | { page: 'merge' }
   | { page: 'trash'; device: string; share: string }
+  | { page: 'inbox' }
+  | { page: 'transfers' }
   | { page: 'devices' }
   | { page: 'people' }
   | { page: 'activity' }
@@ -27,6 +29,8 @@ const SIMPLE = new Map<string, Route>([
   ['', { page: 'machines' }],
   ['files', { page: 'machines' }],
   ['merge', { page: 'merge' }],
+  ['inbox', { page: 'inbox' }],
+  ['transfers', { page: 'transfers' }],
   ['devices', { page: 'devices' }],
   ['people', { page: 'people' }],
   ['activity', { page: 'activity' }],
@@ -61,6 +65,8 @@ function decodeParts(pathname: string): string[] | null {
 
 export const MACHINES = '/files';
 export const MERGE = '/merge';
+export const INBOX = '/inbox';
+export const TRANSFERS = '/transfers';
 export const DEVICES = '/devices';
 export const PEOPLE = '/people';
 export const ACTIVITY = '/activity';

@@ -4,7 +4,8 @@ import type { AddShare, Devices, Share, Shares } from './types';
 
 export const getDevices = () => requestJson<Devices>('/api/v1/catalog/devices');
 
-export const getShares = () => requestJson<Shares>('/api/v1/catalog/shares');
+/** The shares, and the inboxes of the visitor's own machines. */
+export const getShares = () => requestJson<Shares>('/api/v1/catalog/shares', { query: { inbox: true } });
 
 export const addShare = (share: AddShare) =>
   requestJson<Share>('/api/v1/catalog/shares', { method: 'POST', body: share });

@@ -12,5 +12,5 @@ export const getSetup = (code?: string | null) =>
 export const doSetup = (setup: Setup) =>
   requestJson<Me>('/api/v1/setup', { method: 'POST', body: setup, headers: codeHeader(setup.code) });
 
-export const getFolders = (path: string, code?: string, signal?: AbortSignal) =>
+export const getFolders = (path: string, signal?: AbortSignal, code?: string) =>
   requestJson<FolderChoice>('/api/v1/folders', { query: { path }, headers: codeHeader(code), signal });

@@ -101,6 +101,33 @@ export type AuditPage = Schemas['AuditPage'];
 export type AuditQuery = QueryOf<'/api/v1/audit'>;
 export type AuditCheck = Schemas['AuditCheck'];
 
+/** How the bytes flow. */
+export type Way = 'lan' | 'direct' | 'relayed' | 'through_coordinator';
+/** What keeps them from flowing faster. */
+export type Limit = 'sender' | 'network' | 'receiver' | 'rate_limit';
+export interface TransferSource {
+  share_id: string;
+  paths: string[];
+}
+export type Transfer = Schemas['Transfer'] & {
+  label?: string | null;
+  way?: Way | null;
+  limited_by?: Limit | null;
+  source?: TransferSource | null;
+};
+export interface Transfers {
+  transfers: Transfer[];
+}
+export type TransferItem = Schemas['TransferItem'];
+export type TransferState = Schemas['TransferState'];
+export type OfferTransfer = Schemas['OfferTransfer'];
+export type OfferedItem = Schemas['OfferedItem'];
+export type ApproveTransfer = Schemas['ApproveTransfer'];
+export type OpenedTransfer = Schemas['OpenedTransfer'];
+export type TrustLimits = Schemas['TrustLimits'];
+export type TrustedSender = Schemas['TrustedSender'];
+export type TrustedSenders = Schemas['TrustedSenders'];
+
 /** The body of every error answer. */
 export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode };
 /** The program's own codes, those of the page, and an answer that is not ours. */

@@ -8,6 +8,8 @@ import { session } from './session.svelte';
 export class Catalog {
   devices = $state.raw<Device[]>([]);
   shares = $state.raw<Share[]>([]);
+  /** Where comes what is sent to the visitor's own machines. Shares too, but not where people share things. */
+  inboxes = $state.raw<Share[]>([]);
   loaded = $state(false);
   failure = $state.raw<ApiFailure | null>(null);
 
@@ -15,7 +17,9 @@ export class Catalog {
     try {
       const [{ devices }, { shares }] = await Promise.all([getDevices(), getShares()]);
       this.devices = nearestFirst(devices);
-      this.shares = inOrderOf(this.devices, shares);
+      const ordered = inOrderOf(this.devices, shares);
+      this.shares = ordered.filter(({ inbox }) => !inbox);
+      this.inboxes = ordered.filter(({ inbox }) => inbox);
       this.failure = null;
       this.loaded = true;
     } catch (error) {
@@ -29,7 +33,11 @@ export class Catalog {
   }
 
   share(id: string): Share | undefined {
-    return this.shares.find((share) => share.id === id);
+    return [...this.shares, ...this.inboxes].find((share) => share.id === id);
+  }
+
+  inboxOf(device: string): Share | undefined {
+    return this.inboxes.find((share) => share.device_id === device);
   }
 
   sharesOf(device: string): Share[] {

@@ -17,6 +17,10 @@ export const POLL_MS = 10_000;
 /** `look`: nobody knows what happened, so look for yourself. */
 export type News = Happening | { type: 'look' };
 
+export type TransferNews = Extract<News, { transfer: string }>;
+
+export const isAboutTransfer = (news: News): news is TransferNews => 'transfer' in news;
+
 /** What the outside world gives, so that tests can give another one. */
 export interface World {
   token: () => Promise<{ ws_token: string }>;
@@ -65,8 +69,13 @@ export class Events {
     this.#world = world;
   }
 
-  /** Calls back for whatever happens. Returns how to stop. */
+  /** Calls back for whatever happens but to transfers, which tell thick and fast. Returns how to stop. */
   listen(listener: (news: News) => void): () => void {
+    return this.listenToAll((news) => isAboutTransfer(news) || listener(news));
+  }
+
+  /** Calls back for whatever happens. Returns how to stop. */
+  listenToAll(listener: (news: News) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

@@ -28,11 +28,17 @@ export const en = {
   nav: {
     files: 'Files',
     settings: 'Settings',
+    inbox: 'Inbox',
+    transfers: 'Transfers',
     devices: 'Devices',
     people: 'People',
     activity: 'Activity',
     merge: 'Two versions',
     waiting: (count: number) => `${count} ${plural(count, 'file', 'files')}`,
+    offersWaiting: (count: number) =>
+      `${count} ${plural(count, 'offer waits', 'offers wait')} for your answer`,
+    passcodesWaiting: (count: number) =>
+      `${count} ${plural(count, 'transfer waits', 'transfers wait')} for its passcode`,
     more: 'More',
     machines: 'Machines',
     back: 'Back',

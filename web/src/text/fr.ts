@@ -26,11 +26,16 @@ export const fr: Words = {
   nav: {
     files: 'Fichiers',
     settings: 'Réglages',
+    inbox: 'Réception',
+    transfers: 'Transferts',
     devices: 'Appareils',
     people: 'Personnes',
     activity: 'Activité',
     merge: 'Deux versions',
     waiting: (count) => `${count} ${plural(count, 'fichier', 'fichiers')}`,
+    offersWaiting: (count) => `${count} ${plural(count, 'offre attend', 'offres attendent')} votre réponse`,
+    passcodesWaiting: (count) =>
+      `${count} ${plural(count, 'transfert attend', 'transferts attendent')} son code`,
     more: 'Plus',
     machines: 'Machines',
     back: 'Précédent',
