@@ -114,6 +114,18 @@ export class Machine {
     if (!answer.ok) throw new Error(await answer.text());
   }
 
+  /** Runs a command of this machine to its end. */
+  async run(...args: string[]): Promise<{ code: number | null; printed: string }> {
+    const env = { HOME: this.home, PATH: process.env.PATH };
+    const child = spawn(BINARY, args, { cwd: this.home, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let printed = '';
+    const take = (text: Buffer) => (printed += text.toString());
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    const code = await new Promise<number | null>((done) => child.once('close', done));
+    return { code, printed };
+  }
+
   /** Runs a command as it is typed into this machine's terminal: `lanthorn pair …`. */
   async type(command: string): Promise<Joining> {
     const [program = '', ...args] = command.split(' ');

@@ -17,8 +17,8 @@ export interface Progress {
   at: number;
 }
 
-/** What happened to a transfer, and the transfer as it stands after it. */
-export type Told = (what: TransferNews['type'], transfer: Transfer) => void;
+/** A transfer that is new, or stands elsewhere than before. */
+export type Moved = (transfer: Transfer, before: Transfer | undefined) => void;
 
 const ENDS = new Set<Transfer['state']>(['completed', 'rejected', 'cancelled', 'expired', 'failed']);
 
@@ -43,23 +43,27 @@ export class TransfersState {
   progress = $state.raw<ReadonlyMap<string, Progress>>(new Map());
 
   #rates = new Map<string, Rate>();
-  #listeners = new Set<Told>();
-  /** What was told of a transfer that is asked for just now. */
-  #heard = new Map<string, TransferNews['type'][]>();
+  #listeners = new Set<Moved>();
+  /** Those that are asked for just now; true where more has happened meanwhile. */
+  #asked = new Map<string, boolean>();
 
   async load(): Promise<void> {
     try {
-      ({ transfers: this.all } = await getTransfers());
+      const { transfers: now } = await getTransfers();
+      const before = this.loaded ? this.#byId() : undefined;
+      this.all = now;
       this.failure = null;
       this.loaded = true;
+      // What waited before the page was opened is no news.
+      if (before) for (const transfer of now) this.#tell(transfer, before.get(transfer.id));
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
       this.failure = error;
     }
   }
 
-  /** Calls back when something happened to a transfer. Returns how to stop. */
-  listen(listener: Told): () => void {
+  /** Calls back when a transfer is new or moves on. Returns how to stop. */
+  listen(listener: Moved): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -67,17 +71,18 @@ export class TransfersState {
   /** Takes in what was told. */
   hear(news: News): void {
     if (news.type === 'look' || news.type === 'events_lost') void this.load();
-    else if (news.type === 'transfer_progress') this.#count(news.transfer, news.received, news.total);
-    else if (isAboutTransfer(news)) void this.#look(news);
+    else if (news.type === 'transfer_progress') this.#count(news);
+    else if (isAboutTransfer(news)) void this.#look(news.transfer);
   }
 
   /** Takes in a transfer as it stands now. */
   put(transfer: Transfer): void {
-    const known = this.all.some(({ id }) => id === transfer.id);
-    this.all = known
+    const before = this.#byId().get(transfer.id);
+    this.all = before
       ? this.all.map((one) => (one.id === transfer.id ? transfer : one))
       : [transfer, ...this.all];
     if (isOver(transfer)) this.#forget(transfer.id);
+    this.#tell(transfer, before);
   }
 
   /** Forgets what is not shown any more. */
@@ -85,36 +90,33 @@ export class TransfersState {
     this.all = this.all.filter((one) => !gone(one));
   }
 
-  async #look({ transfer: id, type }: TransferNews): Promise<void> {
-    const asking = this.#heard.get(id);
-    if (asking) return void asking.push(type);
-    const heard = [type];
-    this.#heard.set(id, heard);
-    while (heard.length > 0) {
-      const some = heard.splice(0);
-      const transfer = await this.#ask(id);
-      if (transfer) for (const what of some) this.#tell(what, transfer);
-    }
-    this.#heard.delete(id);
+  #byId = () => new Map(this.all.map((one) => [one.id, one]));
+
+  #tell(transfer: Transfer, before: Transfer | undefined): void {
+    if (transfer.state === before?.state) return;
+    for (const listener of this.#listeners) listener(transfer, before);
   }
 
-  #tell(what: TransferNews['type'], transfer: Transfer): void {
-    for (const listener of this.#listeners) listener(what, transfer);
+  /** Asks for one; where more happens meanwhile, again. */
+  async #look(id: string): Promise<void> {
+    if (this.#asked.has(id)) return void this.#asked.set(id, true);
+    do {
+      this.#asked.set(id, false);
+      await this.#ask(id);
+    } while (this.#asked.get(id));
+    this.#asked.delete(id);
   }
 
-  async #ask(id: string): Promise<Transfer | undefined> {
+  async #ask(id: string): Promise<void> {
     try {
-      const transfer = await getTransfer(id);
-      this.put(transfer);
-      return transfer;
+      this.put(await getTransfer(id));
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
       if (error.status === 404) this.drop((one) => one.id === id);
-      return undefined;
     }
   }
 
-  #count(id: string, received: number, total: number): void {
+  #count({ transfer: id, received, total }: Extract<TransferNews, { type: 'transfer_progress' }>): void {
     const now = performance.now();
     const rate = this.#rates.get(id) ?? new Rate();
     this.#rates.set(id, rate);

@@ -4,7 +4,7 @@ import { INBOX } from '../routes';
 import { router } from '../state/router.svelte';
 import { sending } from '../state/sending.svelte';
 import { toasts, type ToastAction } from '../state/toasts.svelte';
-import { isOffer, isOutgoing, wantsPasscode, type Told } from '../state/transfers.svelte';
+import { isOffer, isOutgoing, isOver, wantsPasscode, type Moved } from '../state/transfers.svelte';
 import { managingWords } from '../text/managing.svelte';
 import { sendingWords } from '../text/sending.svelte';
 import { text } from '../text/text.svelte';
@@ -12,11 +12,11 @@ import { landedHref } from './landed';
 import { nameOf } from './standing';
 
 /** Says what happened, if it is news to the visitor. */
-export const notice: Told = (what, transfer) => {
-  if (what === 'transfer_requested' && isOffer(transfer)) return offered(transfer);
-  if (what === 'transfer_approved' && wantsPasscode(transfer)) return approved(transfer);
-  if (what === 'transfer_rejected' && isOutgoing(transfer)) return rejected(transfer);
-  if (what === 'transfer_ended') return ended(transfer);
+export const notice: Moved = (transfer, before) => {
+  if (isOffer(transfer)) return offered(transfer);
+  if (!before) return;
+  if (wantsPasscode(transfer)) return approved(transfer);
+  if (isOver(transfer)) return ended(transfer);
 };
 
 const words = () => sendingWords().notices;
@@ -35,14 +35,13 @@ function approved(transfer: Transfer): void {
   toasts.show(words().approved(transfer.receiver_name), { action });
 }
 
-function rejected(transfer: Transfer): void {
-  toasts.show(words().rejected(transfer.receiver_name, named(transfer)), { tone: 'danger' });
-}
-
 function ended(transfer: Transfer): void {
-  if (transfer.state === 'completed') {
+  const { state, receiver_name: who } = transfer;
+  if (state === 'completed') {
     toasts.show(words().arrived(named(transfer)), { action: showing(landedHref(transfer)) });
-  } else if (transfer.state === 'failed') {
+  } else if (state === 'rejected' && isOutgoing(transfer)) {
+    toasts.show(words().rejected(who, named(transfer)), { tone: 'danger' });
+  } else if (state === 'failed') {
     toasts.show(words().failed(named(transfer)), { tone: 'danger' });
   }
 }
