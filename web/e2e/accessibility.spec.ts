@@ -1,11 +1,13 @@
 // What a program can tell of accessibility: axe finds nothing on any page, in light and in dark, wide and narrow.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
 import { hold, own, tray } from './dropping';
 import { expect, PIN, test } from './rig';
 import { film, pdf, picture } from './samples';
+import { joinAsAna, offer } from './sending';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const THEMES = ['light', 'dark'] as const;
@@ -149,6 +151,47 @@ for (const [size, options] of Object.entries(SIZES)) {
       await expect(guest.getByRole('alert')).toBeVisible();
       await check(guest, 'an invite that is over');
       await guest.close();
+    });
+
+    test('offers and transfers are accessible', async ({ machine, second, page }) => {
+      test.setTimeout(120_000);
+      await joinAsAna(machine, second, page);
+      await page.goto(`${machine.url}/transfers`);
+      await expect(page.getByText('Nothing has been sent yet')).toBeVisible();
+      await check(page, 'no transfers');
+      await page.goto(`${machine.url}/inbox`);
+      await expect(page.getByText('Nothing waits for you')).toBeVisible();
+      await check(page, 'an empty inbox');
+      second.put('photos/boats.jpg', 'boats');
+      const photos = join(second.shared, 'photos');
+      const sending = offer(machine, second, [photos], '--message', 'Look', '--passcode', '1234');
+      await page.getByRole('button', { name: 'What is in photos' }).click();
+      await check(page, 'an offer');
+      await page.getByRole('button', { name: 'Accept…' }).click();
+      await check(page, 'accepting');
+      await page.getByLabel('Always accept from Ana').check();
+      await check(page, 'accepting always');
+      await page.getByLabel('Always accept from Ana').uncheck();
+      await page.getByRole('button', { name: 'Choose…' }).click();
+      await expect(page.getByRole('navigation', { name: 'Places' })).toBeVisible();
+      await check(page, 'choosing a folder');
+      await page.keyboard.press('Escape');
+      await page.getByLabel('Passcode').fill('4321');
+      await page.getByRole('button', { name: 'Accept', exact: true }).click();
+      await expect(page.getByText('Tell Ana these four digits')).toBeVisible();
+      await check(page, 'a passcode');
+      await sending.ended;
+      await page.goto(`${machine.url}/transfers`);
+      await expect(page.getByRole('list', { name: 'Under way' })).toBeVisible();
+      await check(page, 'transfers');
+      machine.put('notes.txt', 'words');
+      await page.goto(`${machine.url}/files`);
+      await page.getByRole('region', { name: 'Attic' }).getByRole('link', { name: 'Shared files' }).click();
+      await expect(page.getByRole('row', { name: 'notes.txt' })).toBeVisible();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Control+Enter');
+      await expect(page.getByRole('dialog', { name: 'Send notes.txt' })).toBeVisible();
+      await check(page, 'sending');
     });
 
     test('the explorer is accessible', async ({ machine, page }) => {

@@ -31,6 +31,10 @@ export const cancelTransfer = (id: string, reason?: string) => act(id, '/cancel'
 export const pauseTransfer = (id: string) => act(id, '/pause');
 export const resumeTransfer = (id: string) => act(id, '/resume');
 
+/** What the visitor calls it; the other side does not see that. Nothing takes the name away. */
+export const labelTransfer = (id: string, label?: string) =>
+  requestJson<Transfer>(one(id, '/label'), { method: 'PUT', body: { label } });
+
 /** Says the passcode, or has the ticket renewed while it is open. */
 export const openTransfer = (id: string, passcode?: string) =>
   requestJson<OpenedTransfer>(one(id, '/passcode/open'), { method: 'POST', body: { passcode } });

@@ -101,23 +101,13 @@ export type AuditPage = Schemas['AuditPage'];
 export type AuditQuery = QueryOf<'/api/v1/audit'>;
 export type AuditCheck = Schemas['AuditCheck'];
 
+export type Transfer = Schemas['Transfer'];
+export type Transfers = Schemas['Transfers'];
+export type TransferSource = Schemas['TransferSource'];
 /** How the bytes flow. */
-export type Way = 'lan' | 'direct' | 'relayed' | 'through_coordinator';
+export type Way = Schemas['Way'];
 /** What keeps them from flowing faster. */
-export type Limit = 'sender' | 'network' | 'receiver' | 'rate_limit';
-export interface TransferSource {
-  share_id: string;
-  paths: string[];
-}
-export type Transfer = Schemas['Transfer'] & {
-  label?: string | null;
-  way?: Way | null;
-  limited_by?: Limit | null;
-  source?: TransferSource | null;
-};
-export interface Transfers {
-  transfers: Transfer[];
-}
+export type Limit = Schemas['Limit'];
 export type TransferItem = Schemas['TransferItem'];
 export type TransferState = Schemas['TransferState'];
 export type OfferTransfer = Schemas['OfferTransfer'];

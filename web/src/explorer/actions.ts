@@ -6,11 +6,13 @@ import FolderOpen from '@lucide/svelte/icons/folder-open';
 import Info from '@lucide/svelte/icons/info';
 import LinkIcon from '@lucide/svelte/icons/link-2';
 import Package from '@lucide/svelte/icons/package';
+import Send from '@lucide/svelte/icons/send';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Clock from '@lucide/svelte/icons/rotate-ccw-clock';
 import { archiveUrl, downloadUrl, folderArchiveUrl } from '../api/files';
 import type { ArchiveFormat } from '../api/types';
 import { copyText } from '../lib/clipboard';
+import { commandKey } from '../lib/keys';
 import { isEditable } from '../preview/viewer';
 import { editHref, folderHref, lastName, parentPath } from '../routes';
 import type { Chosen } from '../state/entries';
@@ -91,16 +93,19 @@ interface MenuOptions {
   open: () => void;
   goTo: (href: string) => void;
   details: () => void;
+  /** Absent where they may not be sent. */
+  send?: () => void;
 }
 
 /** The menu of one entry, or of several chosen together. */
 export function entryMenu(chosen: Chosen[], options: MenuOptions): MenuLine[] {
   const [first] = chosen;
   if (!first) return [];
-  if (chosen.length > 1) return downloadLines(chosen, options);
+  if (chosen.length > 1) return [...downloadLines(chosen, options), ...sendLines(options)];
   return [
     ...openLines(first, options),
     ...downloadLines(chosen, options),
+    ...sendLines(options),
     SEPARATOR,
     { label: options.words.actions.copyLink, icon: LinkIcon, run: () => void copyLink(first, options.words) },
     {
@@ -133,6 +138,10 @@ function openLines({ place, entry }: Chosen, { words, elsewhere, open, goTo }: M
 function versionLines({ place, entry }: Chosen, { words }: MenuOptions): MenuLine[] {
   if (entry.type !== 'file' || !mayWrite(place)) return [];
   return [{ label: words.actions.versions, icon: Clock, run: () => versions.show(place, entry.path) }];
+}
+
+function sendLines({ words, send }: MenuOptions): MenuLine[] {
+  return send ? [{ label: words.actions.send, icon: Send, keys: commandKey('↵'), run: send }] : [];
 }
 
 function downloadLines(chosen: Chosen[], { words, mayDownload }: MenuOptions): MenuLine[] {

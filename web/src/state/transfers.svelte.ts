@@ -2,7 +2,7 @@
 // and what is done with them is fetched with the pages about them.
 import { ApiFailure } from '../api/client';
 import { getTransfer, getTransfers } from '../api/transfers';
-import type { Transfer } from '../api/types';
+import type { Limit, Transfer, Way } from '../api/types';
 import { Rate } from '../upload/rate';
 import { isAboutTransfer, type News, type TransferNews } from './events.svelte';
 import { session } from './session.svelte';
@@ -15,6 +15,9 @@ export interface Progress {
   perSecond: number;
   /** When more of it was told of. */
   at: number;
+  /** How the bytes flow, and what keeps them from flowing faster. */
+  way?: Way | null;
+  limit?: Limit | null;
 }
 
 /** A transfer that is new, or stands elsewhere than before. */
@@ -116,12 +119,13 @@ export class TransfersState {
     }
   }
 
-  #count({ transfer: id, received, total }: Extract<TransferNews, { type: 'transfer_progress' }>): void {
+  #count(news: Extract<TransferNews, { type: 'transfer_progress' }>): void {
+    const { transfer: id, received, total, way, limited_by: limit } = news;
     const now = performance.now();
     const rate = this.#rates.get(id) ?? new Rate();
     this.#rates.set(id, rate);
     rate.add(received, now);
-    const progress = { received, total, perSecond: rate.perSecond, at: now };
+    const progress = { received, total, perSecond: rate.perSecond, at: now, way, limit };
     this.progress = new Map(this.progress).set(id, progress);
   }
 

@@ -128,6 +128,7 @@ export const en = {
     downloadZip: 'Download as zip',
     downloadTar: 'Download as tar',
     downloadFolder: 'Download this folder',
+    send: 'Send…',
     edit: 'Edit',
     versions: 'Versions',
     copyLink: 'Copy link',
@@ -218,6 +219,7 @@ export const en = {
     delete: 'Delete (to the trash)',
     clipboard: 'Copy, cut, paste',
     undo: 'Undo',
+    send: 'Send',
     newFolder: 'New folder',
   },
   missing: {

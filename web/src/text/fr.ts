@@ -125,6 +125,7 @@ export const fr: Words = {
     downloadZip: 'Télécharger en zip',
     downloadTar: 'Télécharger en tar',
     downloadFolder: 'Télécharger ce dossier',
+    send: 'Envoyer…',
     edit: 'Modifier',
     versions: 'Versions',
     copyLink: 'Copier le lien',
@@ -224,6 +225,7 @@ export const fr: Words = {
     delete: 'Supprimer (vers la corbeille)',
     clipboard: 'Copier, couper, coller',
     undo: 'Annuler',
+    send: 'Envoyer',
     newFolder: 'Nouveau dossier',
   },
   missing: {

@@ -3,6 +3,7 @@ import type { Share } from '../api/types';
 import { spotName, spotOf } from './places';
 
 const share = (id: string, name: string, inbox = false) => ({ id, name, inbox }) as Share;
+const named = ({ inbox, name }: Share) => (inbox ? 'Inbox' : name);
 const SHARES = [share('i', 'inbox', true), share('a', 'Films'), share('b', 'Films/old')];
 
 describe('a folder of a machine as it is written', () => {
@@ -14,13 +15,13 @@ describe('a folder of a machine as it is written', () => {
     ['Films/old/x', 'b', 'x'],
     ['Films/older', 'a', 'older'],
   ])('%s', (typed, id, path) => {
-    const spot = spotOf(typed, SHARES, 'Inbox');
+    const spot = spotOf(typed, SHARES, named);
     expect([spot?.share.id, spot?.path]).toEqual([id, path]);
-    if (spot) expect(spotName(spot, 'Inbox')).toBe(typed.replace(/^\/|\/$/g, ''));
+    if (spot) expect(spotName(spot, named)).toBe(typed.replace(/^\/|\/$/g, ''));
   });
 
   it('is none where no share has the name', () => {
-    expect(spotOf('Film', SHARES, 'Inbox')).toBeUndefined();
-    expect(spotOf('', SHARES, 'Inbox')).toBeUndefined();
+    expect(spotOf('Film', SHARES, named)).toBeUndefined();
+    expect(spotOf('', SHARES, named)).toBeUndefined();
   });
 });

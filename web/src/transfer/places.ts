@@ -1,5 +1,5 @@
-// Where something may go on a machine: its inbox, and shares that take things in. As folders of one tree, whose first
-// names are those of the shares, for the window in which one is chosen.
+// Where something may go: an inbox, and shares that take things in. As folders of one tree, whose first names are those of
+// the shares, for the window in which one is chosen.
 import { ApiFailure } from '../api/client';
 import { list } from '../api/files';
 import type { FolderChoice, Share } from '../api/types';
@@ -14,29 +14,29 @@ export interface Spot {
 /** Folders of one place that are listed; the others are reached by their path. */
 const LISTED = 1_000;
 
-/** The inbox has no name of its own: the page has one for it. */
-const shareName = (share: Share, inbox: string) => (share.inbox ? inbox : share.name);
+/** What a share is called here; no two alike, if it can be helped. */
+export type Named = (share: Share) => string;
 
 /** "Inbox/2026": a folder as it is written in the window. */
-export const spotName = ({ share, path }: Spot, inbox: string) =>
-  path ? joinPath(shareName(share, inbox), path) : shareName(share, inbox);
+export const spotName = ({ share, path }: Spot, named: Named) =>
+  path ? joinPath(named(share), path) : named(share);
 
 /** The folder that is meant; undefined if there is no such share. */
-export function spotOf(typed: string, shares: readonly Share[], inbox: string): Spot | undefined {
+export function spotOf(typed: string, shares: readonly Share[], named: Named): Spot | undefined {
   const wanted = typed.replace(/^\/+|\/+$/g, '');
   const starts = (name: string) => wanted === name || wanted.startsWith(`${name}/`);
   // A name may be the beginning of another: the longest one is meant.
   const [share] = shares
-    .filter((one) => starts(shareName(one, inbox)))
-    .toSorted((a, b) => shareName(b, inbox).length - shareName(a, inbox).length);
-  return share && { share, path: wanted.slice(shareName(share, inbox).length + 1) };
+    .filter((one) => starts(named(one)))
+    .toSorted((a, b) => named(b).length - named(a).length);
+  return share && { share, path: wanted.slice(named(share).length + 1) };
 }
 
 /** What is in a folder. */
 export async function readSpot(
   spot: Spot,
   shares: readonly Share[],
-  inbox: string,
+  named: Named,
   signal: AbortSignal,
 ): Promise<FolderChoice> {
   const place = { device: spot.share.device_id, share: spot.share.id };
@@ -45,15 +45,12 @@ export async function readSpot(
   // They come before files.
   const folders = entries.filter(({ type }) => type === 'folder').map(({ name }) => name);
   return {
-    path: spotName(spot, inbox),
-    parent: spot.path ? spotName({ ...spot, path: parentPath(spot.path) }, inbox) : null,
+    path: spotName(spot, named),
+    parent: spot.path ? spotName({ ...spot, path: parentPath(spot.path) }, named) : null,
     folders,
     files: total - folders.length,
     truncated: folders.length === LISTED,
-    places: shares.map((share) => {
-      const name = shareName(share, inbox);
-      return { name, path: name };
-    }),
+    places: shares.map(named).map((name) => ({ name, path: name })),
   };
 }
 

@@ -20,8 +20,14 @@ export const SILENCE_MS = 6_000;
 
 const isWanted = ({ state }: TransferItem) => state !== 'rejected';
 
+/** Those that are to come; all of them where none is. */
+function wantedOf(items: readonly TransferItem[]): readonly TransferItem[] {
+  const wanted = items.filter(isWanted);
+  return wanted.length > 0 ? wanted : items;
+}
+
 const sum = (items: readonly TransferItem[], of: (item: TransferItem) => number) =>
-  items.filter(isWanted).reduce((all, item) => all + of(item), 0);
+  wantedOf(items).reduce((all, item) => all + of(item), 0);
 
 export const bytesOf = ({ items }: Pick<Transfer, 'items'>) => sum(items, ({ size }) => size);
 
@@ -33,7 +39,7 @@ export function nameOf(
   { words, language }: Speech,
 ): string {
   if (label) return label;
-  const [first, ...rest] = items.filter(isWanted).length > 0 ? items.filter(isWanted) : items;
+  const [first, ...rest] = wantedOf(items);
   if (!first) return '';
   if (rest.length === 0) return first.filename;
   return words.transfers.more(first.filename, rest.length, formatCount(rest.length, language));
@@ -49,7 +55,7 @@ export function amountOf(transfer: Transfer, progress: Progress | undefined): { 
 export function fractionOf(transfer: Transfer, progress: Progress | undefined): number {
   const { came, all } = amountOf(transfer, progress);
   if (all > 0) return Math.min(1, came / all);
-  const wanted = transfer.items.filter(isWanted);
+  const wanted = wantedOf(transfer.items);
   return wanted.length > 0 ? wanted.filter(({ state }) => state === 'finalized').length / wanted.length : 0;
 }
 
@@ -79,9 +85,12 @@ export function goingWords(
   const rate = progress.perSecond > 0 ? managing.upload.rate(formatSize(progress.perSecond, language)) : '';
   const seconds = secondsLeft(all - came, progress.perSecond);
   const left = seconds ? managing.upload.left(timeLeft(seconds, managing)) : '';
-  const way = transfer.way ? words.transfers.ways[transfer.way] : '';
-  const limit = transfer.limited_by ? words.transfers.limits[transfer.limited_by] : '';
-  return join(amount, rate, left, way, limit);
+  return join(amount, rate, left, wayWords(progress, words));
+}
+
+/** "direct · as fast as the network carries". */
+function wayWords({ way, limit }: Progress, { transfers: words }: SendingWords): string {
+  return join(way ? words.ways[way] : '', limit ? words.limits[limit] : '');
 }
 
 const join = (...parts: string[]) => parts.filter(Boolean).join(' · ');
