@@ -9,12 +9,13 @@ use agent::transfer::outgoing::{Heard, RateLimit, SendError, Sending, Source, se
 use anyhow::Result;
 use futures_util::FutureExt;
 use http::Method;
-use peer::{Endpoint, Protocol};
+use peer::Protocol;
 use proto::api::transfers::{EndTransfer, ItemState, OpenTransfer, OpenedTransfer, Transfer, TransferState};
 use proto::{ApiError, ErrorCode};
 
 use crate::client::Refused;
 use crate::fetch::Progress;
+use crate::lanes::Dialler;
 use crate::report::failure;
 use crate::signed_in::SignedIn;
 
@@ -43,13 +44,12 @@ pub struct Delivery<'a> {
 impl Delivery<'_> {
     /// Sends until everything is in its place. The transfer as it ended.
     pub async fn carry_out(&self, mut opened: OpenedTransfer) -> Result<Transfer> {
-        let endpoint = Endpoint::bind(self.at.dialling()).await?;
+        let dialler = Dialler::new(self.at).await?;
         let progress = if self.quiet { Progress::silent() } else { Progress::shown() };
         let mut wait = FIRST_WAIT;
         for tries in 0.. {
-            endpoint.learn(opened.transfer.receiver_device_id, opened.addresses.clone());
             let got = Got::default();
-            let run = send(self.sending(&endpoint, &opened), |word| got.hear(&progress, word));
+            let run = send(self.sending(&dialler, &opened), |word| got.hear(&progress, word));
             let broken = match run.await {
                 Ok(()) => return self.last_word(&opened.transfer).await,
                 Err(SendError::Refused(why)) if !may_be_renewed(why.code) => {
@@ -73,11 +73,12 @@ impl Delivery<'_> {
         Err(ended(&opened.transfer))
     }
 
-    fn sending(&self, endpoint: &Endpoint, opened: &OpenedTransfer) -> Sending {
-        let (endpoint, peer) = (endpoint.clone(), opened.transfer.receiver_device_id);
+    fn sending(&self, dialler: &Dialler, opened: &OpenedTransfer) -> Sending {
+        let (dialler, peer) = (dialler.clone(), opened.transfer.receiver_device_id);
+        let addresses = opened.addresses.clone();
         let open = move || {
-            let endpoint = endpoint.clone();
-            async move { endpoint.open(peer, Protocol::TRANSFER).await }.boxed()
+            let (dialler, addresses) = (dialler.clone(), addresses.clone());
+            async move { dialler.open(peer, addresses, Protocol::TRANSFER).await }.boxed()
         };
         let wanted = |(source, item): (&Source, &proto::api::transfers::TransferItem)| {
             (item.state != ItemState::Rejected).then(|| source.clone())

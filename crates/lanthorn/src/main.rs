@@ -15,6 +15,7 @@ mod delivery;
 mod device;
 mod fetch;
 mod forwarded;
+mod lanes;
 mod listen;
 mod membership;
 mod nearby;

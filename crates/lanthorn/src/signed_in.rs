@@ -1,7 +1,7 @@
 //! The coordinator that a command asks, signed in as this machine: which one it is, and how the machine proves itself.
 //! The access token is kept in memory only.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,7 @@ pub struct SignedIn {
     known: Mutex<Client>,
     /// This machine among others: its key, and where it looks for them.
     lanes: peer::Config,
+    state: PathBuf,
     /// The coordinator's id; any, for this machine's own.
     id: Option<String>,
     clock_was_compared: AtomicBool,
@@ -44,17 +45,21 @@ impl SignedIn {
         let state = &config.homes.state;
         let lanes = config.lanes(device::load_or_make(state)?);
         match on {
-            None => Self::at(vec![own(config)?], lanes, None).await,
+            None => Self::at(vec![own(config)?], (lanes, state), None).await,
             Some(typed) => {
                 let all = Memberships::read(state)?;
                 let joined = all.find(typed)?;
-                Self::at(joined.connectors()?, lanes, Some(joined.coordinator.id.clone())).await
+                Self::at(joined.connectors()?, (lanes, state), Some(joined.coordinator.id.clone())).await
             }
         }
     }
 
     /// Takes the first of these ways that leads there.
-    async fn at(ways: Vec<Connector>, lanes: peer::Config, id: Option<String>) -> Result<Self> {
+    async fn at(
+        ways: Vec<Connector>,
+        (lanes, state): (peer::Config, &Path),
+        id: Option<String>,
+    ) -> Result<Self> {
         let mut failed = None;
         for way in ways {
             let stranger = Client::new(&way);
@@ -62,6 +67,7 @@ impl SignedIn {
                 known: Mutex::new(stranger.clone()),
                 stranger,
                 lanes: lanes.clone(),
+                state: state.to_owned(),
                 id: id.clone(),
                 clock_was_compared: AtomicBool::new(false),
             };
@@ -137,9 +143,14 @@ impl SignedIn {
         self.lanes.key.id()
     }
 
-    /// How this machine dials others while another process may answer them with the same key: on the local network alone.
-    pub fn dialling(&self) -> peer::Config {
-        peer::Config { quic: false, ..self.lanes.clone() }
+    /// How this command dials others: while another process answers them with the same key, on the local network alone.
+    pub fn dialling(&self, beside_another: bool) -> peer::Config {
+        peer::Config { quic: self.lanes.quic && !beside_another, ..self.lanes.clone() }
+    }
+
+    /// The folder of this machine's keys.
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Sends a request whose address is a path; once more with a new token if the old one is over.

@@ -69,7 +69,7 @@ impl<'a> Source<'a> {
 
     /// Files straight from where they are, if possible: best for many bytes.
     pub async fn straight(at: &'a SignedIn) -> Result<Self> {
-        Ok(Self { endpoint: Some(Endpoint::bind(at.dialling()).await?), ..Self::around(at) })
+        Ok(Self { endpoint: Some(Endpoint::bind(at.dialling(true)).await?), ..Self::around(at) })
     }
 
     /// Asks for JSON about a place.

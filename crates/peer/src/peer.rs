@@ -168,7 +168,8 @@ impl Peer {
 
     /// How the peer is reached now.
     pub(crate) fn path(&self) -> PathState {
-        let link = self.links.try_lock().ok().and_then(|links| links.get(&Protocol::HTTP)?.path());
+        let links = self.links.try_lock().ok();
+        let link = links.and_then(|links| links.values().find_map(Link::path));
         let state = self.state.lock();
         match (&state.lan, link) {
             (LanView::Answered(address, round_trip), _) if state.trouble.is_none() => PathState {

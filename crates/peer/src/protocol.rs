@@ -21,7 +21,8 @@ impl Protocol {
     }
 
     /// The protocol of that name, if it is answered.
-    pub(crate) fn named(alpn: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn named(alpn: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|protocol| protocol.0.as_bytes() == alpn)
     }
 }

@@ -19,7 +19,7 @@ use crate::listen::{self, Listening};
 use crate::report::StartupFailed;
 use crate::running::RunningFile;
 use crate::sole::Sole;
-use crate::telemetry;
+use crate::{lanes, telemetry};
 
 pub use crate::config::Role;
 
@@ -96,9 +96,14 @@ impl Running {
         if let Some(lanes) = &lanes {
             lanes.listens_at(bound);
         }
+        let shutdown = CancellationToken::new();
+        if let Some(lanes) = &lanes
+            && matches!(role, Role::All | Role::Agent)
+        {
+            lanes::lend(&config.homes.state, lanes, shutdown.clone());
+        }
         let answers_commands = matches!(role, Role::All | Role::Coordinator);
         let file = answers_commands.then(|| RunningFile::write(&config.homes.state, bound)).transpose()?;
-        let shutdown = CancellationToken::new();
         let served =
             tokio::spawn(peer::edge::serve(listener, router, doors.tls, doors.lanes, shutdown.clone()));
         let announcement = Announcement { device_name: &config.device_name, bound, words, notice };
