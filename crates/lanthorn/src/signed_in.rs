@@ -148,6 +148,11 @@ impl SignedIn {
         peer::Config { quic: self.lanes.quic && !beside_another, ..self.lanes.clone() }
     }
 
+    /// The coordinator's id; that of this machine's own stands for any.
+    pub fn coordinator(&self) -> &str {
+        self.id.as_deref().unwrap_or("own")
+    }
+
     /// The folder of this machine's keys.
     pub fn state(&self) -> &Path {
         &self.state

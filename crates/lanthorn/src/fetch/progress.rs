@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::print;
@@ -24,6 +25,8 @@ pub struct Counts {
     done: AtomicU64,
     expected: AtomicU64,
     files: AtomicU64,
+    /// What is going on, where it is not one thing alone.
+    phase: Mutex<String>,
 }
 
 impl Counts {
@@ -69,6 +72,11 @@ impl Progress {
         self.counts.done.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// Says what is going on now.
+    pub fn phase(&self, now: &str) {
+        now.clone_into(&mut self.counts.phase.lock());
+    }
+
     /// One file more is whole.
     pub fn finish_file(&self) {
         self.counts.files.fetch_add(1, Ordering::Relaxed);
@@ -98,10 +106,15 @@ async fn write_over(counts: Arc<Counts>) {
     loop {
         clock.tick().await;
         let (done, expected) = (counts.done.load(Ordering::Relaxed), counts.expected.load(Ordering::Relaxed));
-        if expected == 0 {
-            continue;
+        let phase = counts.phase.lock().clone();
+        match (expected, &*phase) {
+            (0, "") => {}
+            (0, _) => say(&phase),
+            _ => {
+                let line = line(done, expected, counts.files.load(Ordering::Relaxed), began.elapsed());
+                say(&if phase.is_empty() { line } else { format!("{line}  {phase}") });
+            }
         }
-        say(&line(done, expected, counts.files.load(Ordering::Relaxed), began.elapsed()));
     }
 }
 

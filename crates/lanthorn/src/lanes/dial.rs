@@ -4,16 +4,19 @@
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::{Either, select};
+use parking_lot::Mutex;
 use peer::{Endpoint, OpenError, Protocol, Stream, frame};
 use proto::DeviceId;
+use proto::api::transfers::Way;
 use proto::wire::link::Addresses;
 use tokio::net::UnixStream;
 
-use super::{Lent, Wanted, socket};
+use super::{Lent, Wanted, socket, way};
 use crate::signed_in::SignedIn;
 
 /// How long the local network has before a lane is borrowed.
@@ -25,6 +28,8 @@ pub struct Dialler {
     own: Endpoint,
     /// Of the running process; `None` where there is none.
     socket: Option<PathBuf>,
+    /// On which way the last stream went.
+    way: Arc<Mutex<Option<Way>>>,
 }
 
 impl Dialler {
@@ -33,7 +38,12 @@ impl Dialler {
         let lender = socket(at.state());
         let runs = UnixStream::connect(&lender).await.is_ok();
         let own = Endpoint::bind(at.dialling(runs)).await?;
-        Ok(Self { own, socket: runs.then_some(lender) })
+        Ok(Self { own, socket: runs.then_some(lender), way: Arc::default() })
+    }
+
+    /// On which way the last stream went that was opened.
+    pub fn way(&self) -> Option<Way> {
+        *self.way.lock()
     }
 
     /// Opens a stream to a machine that is where the coordinator says.
@@ -46,8 +56,22 @@ impl Dialler {
         addresses: Addresses,
         protocol: Protocol,
     ) -> Result<Stream, OpenError> {
+        let (stream, way) = self.open_on_best(peer, addresses, protocol).await?;
+        *self.way.lock() = way;
+        Ok(stream)
+    }
+
+    async fn open_on_best(
+        &self,
+        peer: DeviceId,
+        addresses: Addresses,
+        protocol: Protocol,
+    ) -> Result<(Stream, Option<Way>), OpenError> {
         self.own.learn(peer, addresses.clone());
-        let own = pin!(self.own.open(peer, protocol));
+        let own = pin!(async {
+            let stream = self.own.open(peer, protocol).await?;
+            Ok((stream, self.own.path(peer).lane.map(way)))
+        });
         let Some(socket) = &self.socket else { return own.await };
         let wanted = Wanted { peer, protocol: protocol.name().into(), addresses };
         let lent = pin!(async {
@@ -55,7 +79,7 @@ impl Dialler {
             borrow(socket, &wanted).await
         });
         match select(own, lent).await {
-            Either::Left((Ok(stream), _)) | Either::Right((Ok(stream), _)) => Ok(stream),
+            Either::Left((Ok(opened), _)) | Either::Right((Ok(opened), _)) => Ok(opened),
             Either::Left((Err(OpenError::Refused), _)) => Err(OpenError::Refused),
             Either::Left((Err(_), lent)) => lent.await,
             // The process looks on the local network too: its reasons say more.
@@ -65,7 +89,7 @@ impl Dialler {
 }
 
 /// Borrows a stream of the running process.
-async fn borrow(socket: &PathBuf, wanted: &Wanted) -> Result<Stream, OpenError> {
+async fn borrow(socket: &PathBuf, wanted: &Wanted) -> Result<(Stream, Option<Way>), OpenError> {
     let asked = async {
         let mut stream = UnixStream::connect(socket).await?;
         frame::write(&mut stream, &serde_json::to_string(wanted)?).await?;
@@ -73,7 +97,7 @@ async fn borrow(socket: &PathBuf, wanted: &Wanted) -> Result<Stream, OpenError> 
         Ok::<_, io::Error>((stream, serde_json::from_str::<Lent>(&answer)?))
     };
     match asked.await {
-        Ok((stream, Lent::Open)) => Ok(Box::new(stream)),
+        Ok((stream, Lent::Open(way))) => Ok((Box::new(stream), way)),
         Ok((_, Lent::NoWay(why))) => Err(OpenError::Unreachable(why)),
         Err(error) => Err(OpenError::Broken(Box::new(error))),
     }

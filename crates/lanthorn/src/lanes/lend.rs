@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lent, Wanted, socket};
+use super::{Lent, Wanted, socket, way};
 
 /// Streams lent at once; who wants more waits.
 const MAX_LENT: usize = 64;
@@ -69,7 +69,7 @@ async fn lend_one(mut asked: UnixStream, endpoint: &Endpoint) -> io::Result<()> 
     match endpoint.open(peer, protocol).await {
         Err(error) => say(&mut asked, &Lent::NoWay(error.to_string())).await,
         Ok(mut stream) => {
-            say(&mut asked, &Lent::Open).await?;
+            say(&mut asked, &Lent::Open(endpoint.path(peer).lane.map(way))).await?;
             copy_bidirectional_with_sizes(&mut asked, &mut stream, BUFFER, BUFFER).await.map(drop)
         }
     }

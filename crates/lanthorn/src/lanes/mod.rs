@@ -15,7 +15,9 @@ mod lend;
 
 use std::path::{Path, PathBuf};
 
+use peer::LaneKind;
 use proto::DeviceId;
+use proto::api::transfers::Way;
 use proto::wire::link::Addresses;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,15 @@ pub use lend::lend;
 /// Where the socket is.
 fn socket(state: &Path) -> PathBuf {
     state.join("lanes.sock")
+}
+
+/// Which way a lane goes.
+const fn way(lane: LaneKind) -> Way {
+    match lane {
+        LaneKind::Lan => Way::Lan,
+        LaneKind::Direct => Way::Direct,
+        LaneKind::Relayed => Way::Relayed,
+    }
 }
 
 /// Who is wanted, and for what.
@@ -42,7 +53,7 @@ struct Wanted {
 #[serde(rename_all = "snake_case")]
 enum Lent {
     /// The stream is open; the bytes that follow are its own.
-    Open,
+    Open(Option<Way>),
     /// There is no way, and why.
     NoWay(String),
 }

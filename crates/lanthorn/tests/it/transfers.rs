@@ -1,10 +1,11 @@
 //! Sending from machine to machine: to one's own without a question, to others' with their consent.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::rig::commands::{failed, said_json};
+use crate::rig::commands::{failed, said, said_json};
 use crate::rig::{Browser, Joining, Server, World, until};
 
 /// The coordinator's machine, whose owner has the cellar too; and the laptop of a guest.
@@ -21,7 +22,12 @@ struct Stage {
 
 impl Stage {
     fn set() -> Self {
-        let (attic, attic_server, mut owner) = World::set_up();
+        Self::set_with(&[])
+    }
+
+    /// With the coordinator's machine started so.
+    fn set_with(args: &[&str]) -> Self {
+        let (attic, attic_server, mut owner) = World::new().started(args);
         let (cellar, _cellar_server, _) = World::set_up();
         let (laptop, _laptop_server, _) = World::set_up();
         Joining::begin(&cellar, &attic_server).confirm(&mut owner);
@@ -41,6 +47,19 @@ impl Stage {
     fn inbox(&self, name: &str) -> Option<Vec<u8>> {
         std::fs::read(self.cellar.state().join("inbox").join(name)).ok()
     }
+}
+
+/// Sends, and says what happened: an event a line. The last one has the transfer.
+fn sent(from: &World, args: &[&str]) -> Vec<Value> {
+    let said = said(from, &[&["send", "--json"], args].concat());
+    said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The transfer as it ended.
+fn ended(events: &[Value]) -> &Value {
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "ended", "{events:?}");
+    &last["transfer"]
 }
 
 /// What waits for the owner's answer.
@@ -63,21 +82,21 @@ fn to_ones_own_machine_it_goes_without_a_question() {
     stage.attic.put("album/film.bin", &large);
     stage.attic.put("album/empty", "");
     stage.attic.put("note.txt", "hello");
-    let sent = |more: &[&str]| {
+    let sent_all = |more: &[&str]| {
         let album = stage.attic.shared().join("album");
         let note = stage.attic.shared().join("note.txt");
         let paths = [album.to_str().unwrap(), note.to_str().unwrap()];
-        said_json(&stage.attic, &[&["send"], &paths[..], more].concat())
+        ended(&sent(&stage.attic, &[&paths[..], more].concat())).clone()
     };
     let transfer = until("the cellar lets the attic in", || {
-        let transfer = sent(&["--to", &stage.cellar_id]);
+        let transfer = sent_all(&["--to", &stage.cellar_id]);
         (transfer["state"] == "completed").then_some(transfer)
     });
     assert_eq!(transfer["items"][1]["final_path"], "note.txt");
     assert!(stage.inbox("album/film.bin").unwrap() == large);
     assert_eq!(stage.inbox("album/empty").unwrap(), b"");
     assert_eq!(stage.inbox("note.txt").unwrap(), b"hello");
-    let again = sent(&["--to", &stage.cellar_id]);
+    let again = sent_all(&["--to", &stage.cellar_id]);
     assert_eq!(again["items"][1]["final_path"], "note (1).txt");
 }
 
@@ -130,4 +149,84 @@ fn what_cannot_be_sent_is_said_before_anybody_is_asked() {
     let path = stage.attic.shared().join("a");
     let (code, why) = failed(&stage.attic, &["send", path.to_str().unwrap(), "--to", "nobody"]);
     assert!(code == 3 && why.contains("nobody"), "{code} {why}");
+}
+
+#[test]
+fn a_command_that_was_killed_goes_on_when_it_is_typed_again() {
+    let mut stage = Stage::set();
+    let large = content(12 << 20);
+    stage.attic.put("film.bin", &large);
+    let film = stage.attic.shared().join("film.bin");
+    let words = [film.to_str().unwrap(), "--to", &stage.cellar_id];
+    let slow = [&["send", "--json", "--limit-rate", "6M"], &words[..]].concat();
+    let mut slow = stage.attic.lanthorn(slow).stdout(Stdio::null()).spawn().unwrap();
+    let owner = &mut stage.owner;
+    let mut only = || {
+        let all = owner.get("/api/v1/transfers").expect_status(200).json();
+        let all = all["transfers"].as_array().unwrap().clone();
+        assert!(all.len() <= 1, "{all:?}");
+        all.into_iter().next()
+    };
+    let begun = until("a piece has come", || only().filter(|it| it["items"][0]["received_size"] != 0));
+    slow.kill().unwrap();
+    slow.wait().unwrap();
+    let events = sent(&stage.attic, &words);
+    assert!(events.iter().any(|event| event["event"] == "begun" && event["resumed"] == true), "{events:?}");
+    assert_eq!((&ended(&events)["id"], &ended(&events)["state"]), (&begun["id"], &json!("completed")));
+    assert_eq!(only().unwrap()["id"], begun["id"]);
+    assert!(stage.inbox("film.bin").unwrap() == large);
+    // What is over is not gone on with.
+    let again = sent(&stage.attic, &words);
+    assert_ne!(ended(&again)["id"], begun["id"]);
+}
+
+#[test]
+fn where_only_quic_leads_the_command_borrows_it_from_the_running_process() {
+    let stage = Stage::set_with(&["--lanes", "quic"]);
+    stage.attic.put("note.txt", "hello");
+    let note = stage.attic.shared().join("note.txt");
+    let words = [note.to_str().unwrap(), "--to", &stage.cellar_id, "--lanes", "quic"];
+    let events = sent(&stage.attic, &words);
+    let begun = events.iter().find(|event| event["event"] == "begun").unwrap();
+    assert_eq!(begun["way"], "direct", "{events:?}");
+    assert_eq!(stage.inbox("note.txt").unwrap(), b"hello");
+}
+
+#[test]
+fn text_and_what_comes_on_standard_input_are_sent_too() {
+    let stage = Stage::set();
+    let mut piped = stage.attic.lanthorn([
+        "send",
+        "-",
+        "--stdin-name",
+        "dump.sql",
+        "--text",
+        "hi",
+        "--to",
+        &stage.cellar_id,
+    ]);
+    let mut piped = piped.stdin(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(b"insert").unwrap();
+    assert!(piped.wait().unwrap().success());
+    assert_eq!(stage.inbox("dump.sql").unwrap(), b"insert");
+    assert_eq!(stage.inbox("text.txt").unwrap(), b"hi");
+}
+
+#[test]
+fn what_is_excluded_stays_and_what_makes_no_sense_is_said() {
+    let stage = Stage::set();
+    stage.attic.put("tree/keep", "1");
+    stage.attic.put("tree/drop.tmp", "2");
+    stage.attic.put("tree/.meshignore", "cache/\n");
+    stage.attic.put("tree/cache/big", "3");
+    let tree = stage.attic.shared().join("tree");
+    let tree = tree.to_str().unwrap();
+    let events = sent(&stage.attic, &[tree, "--exclude", "*.tmp", "--to", &stage.cellar_id]);
+    assert_eq!(ended(&events)["items"][0]["files"], 2);
+    assert_eq!(stage.inbox("tree/keep").unwrap(), b"1");
+    assert!(stage.inbox("tree/drop.tmp").is_none() && stage.inbox("tree/cache/big").is_none());
+    for (flag, wrong) in [("--exclude", "[z-a]"), ("--limit-rate", "fast")] {
+        let (code, why) = failed(&stage.attic, &["send", tree, flag, wrong, "--to", &stage.cellar_id]);
+        assert!(code == 2 && why.contains(wrong), "{code} {why}");
+    }
 }

@@ -1,11 +1,20 @@
-//! A transfer that was opened, carried out: the streams to the receiver, begun anew where they break, and the ticket,
-//! renewed while it lasts.
+//! A transfer from this machine, carried out: agreed, opened, sent over streams that are begun anew where they break, with
+//! a ticket that is renewed while it lasts.
+//!
+//! ```text
+//! chosen   what is sent
+//! note     what was begun before, and is not over
+//! telling  what whoever sends is told on the way
+//! ```
+
+mod chosen;
+mod note;
+mod telling;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use agent::transfer::outgoing::{Heard, RateLimit, SendError, Sending, Source, send};
+use agent::transfer::outgoing::{RateLimit, SendError, Sending, Source, send};
 use anyhow::Result;
 use futures_util::FutureExt;
 use http::Method;
@@ -14,16 +23,21 @@ use proto::api::transfers::{EndTransfer, ItemState, OpenTransfer, OpenedTransfer
 use proto::{ApiError, ErrorCode};
 
 use crate::client::Refused;
-use crate::fetch::Progress;
 use crate::lanes::Dialler;
 use crate::report::failure;
 use crate::signed_in::SignedIn;
+
+pub use chosen::{Choice, Chosen};
+pub use note::Note;
+pub use telling::Telling;
 
 /// How long it is tried again while the receiver cannot be reached.
 const PATIENCE: u32 = 120;
 /// How long after a break it is begun anew; a little longer each time.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often it is asked whether the receiver has answered.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How long the coordinator may take to hear from the receiver that everything is there.
 const LAST_WORD: Duration = Duration::from_secs(10);
 /// How soon it is asked for a second time; longer each time after that.
@@ -34,22 +48,46 @@ pub struct Delivery<'a> {
     /// The coordinator.
     pub at: &'a SignedIn,
     /// What is sent: an item each, in their order.
-    pub sources: Vec<Source>,
+    pub sources: &'a [Source],
     /// How fast, at most.
     pub rate_limit: Option<Arc<RateLimit>>,
-    /// Say nothing on the way.
-    pub quiet: bool,
+    /// Who is told of it.
+    pub telling: &'a Telling,
 }
 
 impl Delivery<'_> {
+    /// Waits for the receiver's answer, and opens the inbox; with the passcode, if the receiver wants one.
+    pub async fn open(
+        &self,
+        mut transfer: Transfer,
+        passcode: impl Fn() -> Result<String>,
+    ) -> Result<OpenedTransfer> {
+        let url = format!("/api/v1/transfers/{}", transfer.id);
+        let mut asked = false;
+        let passcode = loop {
+            match transfer.state {
+                TransferState::PendingReceiverApproval => {
+                    if !std::mem::replace(&mut asked, true) {
+                        self.telling.waits(&transfer)?;
+                    }
+                    tokio::time::sleep(ASK_EVERY).await;
+                    transfer = self.at.get(&url).await?;
+                }
+                TransferState::ApprovedPendingSenderPasscode => break Some(passcode()?),
+                TransferState::PasscodeOpen | TransferState::InProgress => break None,
+                _ => return Err(ended(&transfer)),
+            }
+        };
+        self.at.ask(Method::POST, &format!("{url}/passcode/open"), &OpenTransfer { passcode }).await
+    }
+
     /// Sends until everything is in its place. The transfer as it ended.
     pub async fn carry_out(&self, mut opened: OpenedTransfer) -> Result<Transfer> {
         let dialler = Dialler::new(self.at).await?;
-        let progress = if self.quiet { Progress::silent() } else { Progress::shown() };
         let mut wait = FIRST_WAIT;
         for tries in 0.. {
-            let got = Got::default();
-            let run = send(self.sending(&dialler, &opened), |word| got.hear(&progress, word));
+            self.telling.connects()?;
+            let run = send(self.sending(&dialler, &opened), |word| self.telling.hear(&word, dialler.way()));
             let broken = match run.await {
                 Ok(()) => return self.last_word(&opened.transfer).await,
                 Err(SendError::Refused(why)) if !may_be_renewed(why.code) => {
@@ -57,15 +95,13 @@ impl Delivery<'_> {
                 }
                 Err(broken) => broken,
             };
-            // Said anew by the receiver.
-            progress.retreat(got.bytes.load(Ordering::Relaxed));
             if tries >= PATIENCE {
                 return Err(broken.into());
             }
-            if got.bytes.load(Ordering::Relaxed) > 0 {
+            if self.telling.has_got_something() {
                 wait = FIRST_WAIT;
             }
-            tracing::debug!(error = %broken, ?wait, "begun anew");
+            self.telling.broke(&broken)?;
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
             opened = self.renewed(opened).await?;
@@ -104,6 +140,7 @@ impl Delivery<'_> {
 
     /// What became of it, once the coordinator knows.
     async fn last_word(&self, transfer: &Transfer) -> Result<Transfer> {
+        self.telling.ends();
         let url = format!("/api/v1/transfers/{}", transfer.id);
         let known = async {
             let mut wait = FIRST_LOOK;
@@ -126,30 +163,6 @@ impl Delivery<'_> {
         // It may be over already.
         let _ = self.at.post(&url, &EndTransfer { reason }).await;
         Err(Refused(why).into())
-    }
-}
-
-/// How many bytes the receiver has, as it last said.
-#[derive(Default)]
-struct Got {
-    bytes: AtomicU64,
-    found: AtomicU64,
-}
-
-impl Got {
-    fn hear(&self, progress: &Progress, word: Heard) {
-        match word {
-            Heard::Found { bytes, .. } => {
-                progress.expect(bytes.saturating_sub(self.found.fetch_max(bytes, Ordering::Relaxed)));
-            }
-            Heard::Got(bytes) => {
-                progress.advance(bytes.saturating_sub(self.bytes.fetch_max(bytes, Ordering::Relaxed)));
-            }
-            Heard::Held(why) => progress.remark(&why),
-            Heard::GoesOn => progress.remark("It goes on."),
-            Heard::Failed { path, why, .. } => progress.remark(&format!("{path}: {}", why.message)),
-            Heard::Begun { .. } => {}
-        }
     }
 }
 
