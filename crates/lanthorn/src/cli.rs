@@ -9,7 +9,7 @@ use crate::commands::devices::ListDevices;
 use crate::commands::edit::Edit;
 use crate::commands::find::Find;
 use crate::commands::get::Get;
-use crate::commands::inbox::{ListTransfers, ManageInbox};
+use crate::commands::inbox::ManageInbox;
 use crate::commands::invite::Invite;
 use crate::commands::keys::ManageKeys;
 use crate::commands::ls::Ls;
@@ -24,6 +24,7 @@ use crate::commands::send::SendFiles;
 use crate::commands::shares::ManageShares;
 use crate::commands::status::ShowStatus;
 use crate::commands::token::GiveToken;
+use crate::commands::transfers::ManageTransfers;
 use crate::commands::undo::UndoAct;
 use crate::commands::versions::ShowVersions;
 use crate::settings::Settings;
@@ -97,8 +98,8 @@ pub enum Command {
     Send(SendFiles),
     /// List what others send here, take it, or say no.
     Inbox(ManageInbox),
-    /// List what was sent and received.
-    Transfers(ListTransfers),
+    /// List what was sent and received; hold it, let it go on, give it up.
+    Transfers(ManageTransfers),
     /// Make a folder.
     Mkdir(Mkdir),
     /// Move files and folders, also to other shares and machines.

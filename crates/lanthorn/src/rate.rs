@@ -1,4 +1,4 @@
-//! Speeds as people type them: `500k`, `10M`, `1.5MiB/s`; bytes per second.
+//! Sizes and speeds as people type them: `500k`, `10M`, `1.5MiB`, `2G`; and with `/s`, bytes per second.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,27 +23,50 @@ impl FromStr for Rate {
 
     fn from_str(typed: &str) -> Result<Self> {
         let wrong = || anyhow!("{typed:?} is no speed; write bytes per second, like 500k, 10M or 1.5MiB/s");
-        let text = typed.trim().trim_end_matches("/s");
-        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let factor = match unit.trim().to_ascii_lowercase().trim_end_matches('b') {
-            "" => 1,
-            "k" => 1_000,
-            "m" => 1_000_000,
-            "g" => 1_000_000_000,
-            "ki" => 1 << 10,
-            "mi" => 1 << 20,
-            "gi" => 1 << 30,
-            _ => return Err(wrong()),
-        };
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let rate = number * f64::from(factor);
-        // Above that, a number is not exact any more, and no network is as fast.
-        if rate > 1e15 || (rate > 0.0 && rate < 1.0) {
-            return Err(wrong());
-        }
-        Ok(Self(rate as u64))
+        bytes(typed.trim().trim_end_matches("/s")).map(Self).ok_or_else(wrong)
     }
+}
+
+/// So many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(u64);
+
+impl Size {
+    /// How many.
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for Size {
+    type Err = anyhow::Error;
+
+    fn from_str(typed: &str) -> Result<Self> {
+        let wrong = || anyhow!("{typed:?} is no size; write bytes, like 500k, 10M or 1.5GiB");
+        bytes(typed.trim()).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// Bytes, as a number and a unit.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches('b') {
+        "" => 1.0,
+        "k" => 1e3,
+        "m" => 1e6,
+        "g" => 1e9,
+        "t" => 1e12,
+        "ki" => 1024.0,
+        "mi" => 1024.0 * 1024.0,
+        "gi" => 1024.0 * 1024.0 * 1024.0,
+        "ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok()? * factor;
+    // Above that, a number is not exact any more.
+    let is_sensible = bytes == 0.0 || (1.0..=1e15).contains(&bytes);
+    is_sensible.then_some(bytes as u64)
 }
 
 impl TryFrom<String> for Rate {

@@ -1480,7 +1480,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** From now on this person asks no more before they send to this machine, within limits; or within others than before. */
+        put: operations["put_api_v1_transfers_trusted_device_person"];
         post?: never;
         /** From now on this person asks again before they send to this machine. */
         delete: operations["delete_api_v1_transfers_trusted_device_person"];
@@ -8381,6 +8382,66 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    put_api_v1_transfers_trusted_device_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the caller's machine */
+                device: string;
+                /** @description who is to be trusted */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustLimits"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedSender"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -35,6 +35,7 @@ mod tokens;
 mod trail;
 mod transfers;
 mod trust;
+mod trusted_senders;
 mod upload_key;
 mod watching;
 

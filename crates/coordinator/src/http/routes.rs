@@ -12,7 +12,7 @@ use super::error::Refusal;
 use super::{
     agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys,
     paired, pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, transfers,
-    trust,
+    trust, trusted_senders,
 };
 use crate::coordinator::Coordinator;
 
@@ -96,8 +96,8 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(transfers::label))
         .routes(routes!(transfers::clear_history))
         .routes(routes!(transfers::cancel_pending))
-        .routes(routes!(transfers::trusted))
-        .routes(routes!(transfers::distrust))
+        .routes(routes!(trusted_senders::list))
+        .routes(routes!(trusted_senders::put, trusted_senders::remove))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(transfers::offer, transfers::list))

@@ -573,6 +573,7 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/api/v1/transfers/history/clear", [401, 200, 200, 403, 200]),
     ("POST", "/api/v1/transfers/pending/cancel", [401, 200, 200, 403, 200]),
     ("GET", "/api/v1/transfers/trusted", [401, 200, 200, 403, 200]),
+    ("PUT", "/api/v1/transfers/trusted/{device}/{person}", [401, 404, 404, 403, 404]),
     ("DELETE", "/api/v1/transfers/trusted/{device}/{person}", [401, 404, 404, 403, 404]),
     ("GET", "/api/v1/settings", [401, 403, 403, 403, 200]),
     ("PATCH", "/api/v1/settings", [401, 403, 403, 403, 200]),

@@ -8,10 +8,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use proto::api::transfers::{
     ApproveTransfer, CancelledTransfers, ClearedTransfers, EndTransfer, LabelTransfer, OfferTransfer,
-    OpenTransfer, OpenedTransfer, Transfer as Shown, TransferRole, Transfers, TransfersQuery, TrustedSenders,
+    OpenTransfer, OpenedTransfer, Transfer as Shown, TransferRole, Transfers, TransfersQuery,
 };
 use proto::wire::link::Addresses;
-use proto::{ApiError, DeviceId, PrincipalId, TransferId};
+use proto::{ApiError, PrincipalId, TransferId};
 use serde_json::{Value, json};
 
 use super::caller::PrivateCaller;
@@ -351,41 +351,6 @@ pub(crate) async fn cancel_pending(
         Ok(Json(CancelledTransfers { cancelled }))
     })
     .await
-}
-
-/// Whose transfers to the caller's machines begin without a question.
-#[utoipa::path(get, path = "/api/v1/transfers/trusted", tag = "transfers",
-    responses((status = 200, body = TrustedSenders), (status = 401, body = ApiError), (status = 403, body = ApiError)))]
-pub(crate) async fn trusted(
-    State(coordinator): State<Coordinator>,
-    PrivateCaller(caller): PrivateCaller,
-) -> Json<TrustedSenders> {
-    Json(TrustedSenders { trusted: coordinator.rooms().trusted_by(caller.principal) })
-}
-
-/// From now on this person asks again before they send to this machine.
-#[utoipa::path(delete, path = "/api/v1/transfers/trusted/{device}/{person}", tag = "transfers",
-    params(("device" = String, Path, description = "the caller's machine"),
-        ("person" = String, Path, description = "who was trusted")),
-    responses((status = 204), (status = 401, body = ApiError), (status = 403, body = ApiError),
-        (status = 404, body = ApiError)))]
-pub(crate) async fn distrust(
-    State(coordinator): State<Coordinator>,
-    PrivateCaller(caller): PrivateCaller,
-    trail: Trail,
-    Path((device, person)): Path<(String, String)>,
-) -> Result<StatusCode, Refusal> {
-    let rooms = coordinator.rooms();
-    let not_trusted = || Refusal::not_found("Nobody of that id is trusted on such a machine of yours.");
-    let device: DeviceId = device.parse().map_err(|_| not_trusted())?;
-    let person: PrincipalId = person.parse().map_err(|_| not_trusted())?;
-    let owns = rooms.identity.devices().owner_of(device) == Some(caller.principal);
-    if !owns || !rooms.transfers.distrust(device, person).await? {
-        return Err(not_trusted());
-    }
-    let entry = trail.done(Some(&caller), "transfer.distrusted", json!({"sender": person}));
-    rooms.audit.record_durably(Entry { device: Some(device), ..entry }).await;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 impl From<TransferError> for Refusal {

@@ -6,7 +6,7 @@ use proto::api::transfers::{
     ApproveTransfer, ItemState, MAX_LABEL, PASSCODE_SECONDS, PausedBy, TransferState, TrustLimits,
 };
 use proto::wire::link::Revoked;
-use proto::{Permission, PrincipalId, Secret, TransferId, TransferItemId};
+use proto::{DeviceId, Permission, PrincipalId, Secret, ShareId, TransferId, TransferItemId};
 
 use super::items;
 use super::offering::invalid;
@@ -86,9 +86,20 @@ impl Rooms {
             let stays = row.share.is_none();
             return if owns || stays { Ok(place) } else { Err(TransferError::OwnerOnly) };
         };
+        self.may_let_into(caller, row.device, share).map(|()| place)
+    }
+
+    /// Whether the caller may let things into a share of this machine.
+    pub(super) fn may_let_into(
+        &self,
+        caller: &Caller,
+        device: DeviceId,
+        share: ShareId,
+    ) -> Result<(), TransferError> {
+        let owns = self.identity.devices().owner_of(device) == Some(caller.principal);
         match () {
-            () if self.lets_into(caller.principal, row.device, share) => Ok(place),
-            () if owns && self.share(share).is_some_and(|share| share.place.device == row.device) => {
+            () if self.lets_into(caller.principal, device, share) => Ok(()),
+            () if owns && self.share(share).is_some_and(|share| share.place.device == device) => {
                 Err(Denied::Lacks(Permission::AcceptIncoming).into())
             }
             () => Err(Denied::Unknown.into()),

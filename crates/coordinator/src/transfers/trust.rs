@@ -5,6 +5,7 @@ use proto::api::transfers::{TrustLimits, TrustedSender};
 use proto::{DeviceId, PrincipalId, RelPath, ShareId};
 
 use super::{TransferError, Transfers};
+use crate::access::Caller;
 use crate::clock::from_ms;
 use crate::coordinator::Rooms;
 use crate::store::StoreError;
@@ -99,6 +100,23 @@ impl Rooms {
             created_ms: self.now_ms(),
         };
         Ok(self.transfers.trust(row).await?)
+    }
+
+    /// Trusts a sender on a machine of the caller's, before anything was offered; within these limits, whatever they were.
+    pub(crate) async fn trust_sender(
+        &self,
+        caller: &Caller,
+        who: (DeviceId, PrincipalId),
+        limits: &TrustLimits,
+    ) -> Result<TrustedSender, TransferError> {
+        let place = self.destination(who.0, limits.receiver_share_id, &limits.destination_path)?;
+        if let Some(share) = place.share {
+            self.may_let_into(caller, who.0, share)?;
+        }
+        self.trust(who, limits, place).await?;
+        let trusted = self.trusted_by(caller.principal).into_iter();
+        let fits = |one: &TrustedSender| (one.device_id, one.sender_principal_id) == who;
+        trusted.into_iter().find(fits).ok_or(TransferError::Unknown)
     }
 
     /// Whom somebody trusts, on the machines that are theirs; the oldest trust first.

@@ -33,6 +33,8 @@ pub mod send;
 pub mod shares;
 pub mod status;
 pub mod token;
+pub mod transfers;
+pub mod trusting;
 pub mod undo;
 pub mod up;
 pub mod versions;
@@ -65,7 +67,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Put(command)) => put::run(command, typed),
         Some(Command::Send(command)) => send::run(command, typed),
         Some(Command::Inbox(command)) => inbox::run(command, typed),
-        Some(Command::Transfers(command)) => inbox::run_transfers(command, typed),
+        Some(Command::Transfers(command)) => transfers::run(command, typed),
         Some(Command::Mkdir(command)) => mkdir::run(command, typed),
         Some(Command::Mv(command)) => relocate::run_move(command, typed),
         Some(Command::Cp(command)) => relocate::run_copy(command, typed),

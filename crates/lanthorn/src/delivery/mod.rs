@@ -29,7 +29,7 @@ use crate::signed_in::SignedIn;
 
 pub use chosen::{Choice, Chosen};
 pub use note::Note;
-pub use telling::Telling;
+pub use telling::{Telling, in_words};
 
 /// How long it is tried again while the receiver cannot be reached.
 const PATIENCE: u32 = 120;

@@ -115,7 +115,7 @@ impl Telling {
 }
 
 /// On which way, for people.
-const fn in_words(way: Option<Way>) -> &'static str {
+pub const fn in_words(way: Option<Way>) -> &'static str {
     match way {
         None => "",
         Some(Way::Lan) => "over the local network",

@@ -44,6 +44,12 @@ impl Stage {
         Self { attic, attic_server, owner, cellar, _cellar_server, laptop, _laptop_server, cellar_id }
     }
 
+    fn attic_id(&self) -> String {
+        let all = said_json(&self.attic, &["devices"]);
+        let own = all["devices"].as_array().unwrap().iter().find(|device| device["local"] == true).cloned();
+        own.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
     fn inbox(&self, name: &str) -> Option<Vec<u8>> {
         std::fs::read(self.cellar.state().join("inbox").join(name)).ok()
     }
@@ -131,6 +137,10 @@ fn to_others_it_goes_with_their_consent_and_the_passcode_they_told() {
     let sent = sending.wait_with_output().unwrap();
     assert_eq!(sent.status.code(), Some(4), "a wrong passcode: {sent:?}");
     assert!(stage.inbox("letter (1).txt").is_none());
+    // Nobody has to be asked again to try another.
+    let sent = send(&["--passcode", "4711"]).wait_with_output().unwrap();
+    assert!(sent.status.success(), "{sent:?}");
+    assert_eq!(stage.inbox("letter (1).txt").unwrap(), b"dear Ada");
 
     let sending = send(&[]);
     let id = waiting(&mut stage.owner)["id"].as_str().unwrap().to_owned();
@@ -154,11 +164,12 @@ fn what_cannot_be_sent_is_said_before_anybody_is_asked() {
 #[test]
 fn a_command_that_was_killed_goes_on_when_it_is_typed_again() {
     let mut stage = Stage::set();
-    let large = content(12 << 20);
+    // More pieces than there are streams, so that some are there before others.
+    let large = content(32 << 20);
     stage.attic.put("film.bin", &large);
     let film = stage.attic.shared().join("film.bin");
     let words = [film.to_str().unwrap(), "--to", &stage.cellar_id];
-    let slow = [&["send", "--json", "--limit-rate", "6M"], &words[..]].concat();
+    let slow = [&["send", "--json", "--limit-rate", "12M"], &words[..]].concat();
     let mut slow = stage.attic.lanthorn(slow).stdout(Stdio::null()).spawn().unwrap();
     let owner = &mut stage.owner;
     let mut only = || {
@@ -229,4 +240,45 @@ fn what_is_excluded_stays_and_what_makes_no_sense_is_said() {
         let (code, why) = failed(&stage.attic, &["send", tree, flag, wrong, "--to", &stage.cellar_id]);
         assert!(code == 2 && why.contains(wrong), "{code} {why}");
     }
+}
+
+#[test]
+fn a_machine_takes_things_unattended_from_whom_its_owner_trusts() {
+    let stage = Stage::set();
+    let on = format!("127.0.0.1:{}", stage.attic_server.port);
+    // Trust is the word of a machine for itself: here the coordinator's own.
+    let attic = stage.attic_id();
+    let share = said_json(&stage.attic, &["ls"])["shares"][0]["id"].as_str().unwrap().to_owned();
+    said(
+        &stage.attic,
+        &["shares", "grant", &format!("{attic}:{share}"), "Grace", "--may", "read,request_send"],
+    );
+    said(&stage.attic, &["inbox", "trust", "Grace", "--max", "1k"]);
+    assert!(said(&stage.attic, &["inbox", "trusted"]).contains("Grace"));
+    stage.laptop.put("small", "dear Ada");
+    stage.laptop.put("large", content(2000));
+    let send = |name: &str| {
+        let path = stage.laptop.shared().join(name);
+        sent(&stage.laptop, &[path.to_str().unwrap(), "--on", &on, "--to", &attic])
+    };
+    assert_eq!(ended(&send("small"))["state"], "completed");
+    let all = said_json(&stage.attic, &["inbox"]);
+    let id = all["transfers"][0]["id"].as_str().unwrap().to_owned();
+    said(&stage.attic, &["transfers", "label", &id, "first letter"]);
+    assert_eq!(said_json(&stage.attic, &["inbox"])["transfers"][0]["label"], "first letter");
+
+    let large = stage.laptop.shared().join("large");
+    let words = ["send", large.to_str().unwrap(), "--on", &on, "--to", &attic];
+    let asking = stage.laptop.lanthorn(words).stderr(Stdio::piped()).spawn().unwrap();
+    let waiting = until("the large one is offered", || {
+        let all = said_json(&stage.laptop, &["transfers", "--on", &on]);
+        let all = all["transfers"].as_array().unwrap().clone();
+        all.into_iter().find(|it| it["state"] == "pending_receiver_approval")
+    });
+    said(&stage.laptop, &["transfers", "cancel", waiting["id"].as_str().unwrap(), "--on", &on]);
+    let asked = asking.wait_with_output().unwrap();
+    let why = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(!asked.status.success() && why.contains("given up"), "{why}");
+    said(&stage.attic, &["inbox", "distrust", "Grace"]);
+    assert!(!said(&stage.attic, &["inbox", "trusted"]).contains("Grace"));
 }

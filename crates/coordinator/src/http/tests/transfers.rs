@@ -347,6 +347,13 @@ async fn whoever_is_trusted_needs_no_passcode_as_far_as_that_goes() {
         StatusCode::NO_CONTENT
     );
     assert_eq!(play.offered().await["state"], "pending_receiver_approval");
+    let limits = Some(json!({"max_bytes": 30}));
+    let by_guest = play.guest.send(&play.world, Method::PUT, &entry, limits.clone()).await.status;
+    assert_eq!(by_guest, StatusCode::NOT_FOUND, "nobody says so of a machine that is another's");
+    let before = play.owner.send(&play.world, Method::PUT, &entry, limits).await;
+    assert_eq!((before.status, &before.body["max_bytes"]), (StatusCode::OK, &json!(30)));
+    assert_eq!(play.offered().await["state"], "passcode_open", "whoever is trusted beforehand need not ask");
+    play.owner.send(&play.world, Method::DELETE, &entry, None).await;
     play.give(json!(["request_send", "accept_incoming"])).await;
     let mut to_share = play.offer();
     to_share["receiver_share_id"] = json!(play.share);
