@@ -2,6 +2,7 @@
 daemon: one large file, and many small ones. Sources and destinations lie in memory where the system has such a place."""
 
 import getpass
+import json
 import os
 import shutil
 import socket
@@ -25,8 +26,10 @@ def run(bench: Bench) -> list[Table]:
     place.mkdir()
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, place, ignore_errors=True)
-        contestants = [Ours(bench, stack, place), *others(bench, stack, place)]
-        return [large(bench, place, contestants), small(bench, place, contestants)]
+        contestants = [Ours(bench, stack, place), Ours(bench, stack, place, "quic"), *others(bench, stack, place)]
+        tables = [large(bench, place, contestants), small(bench, place, contestants)]
+        # 10 GiB in memory, and nothing else there.
+        return [*tables, *huge(bench, place, contestants[0])]
 
 
 def large(bench: Bench, place: Path, contestants: list) -> Table:
@@ -63,6 +66,60 @@ def small(bench: Bench, place: Path, contestants: list) -> Table:
     return table
 
 
+def huge(bench: Bench, place: Path, ours: "Ours") -> list[Table]:
+    """How soon the first byte of a large file is there and verified, begun anew and gone on with, and in how much memory."""
+    gibibytes = 1 if bench.quick else 10
+    file = place / "huge.bin"
+    with open(file, "wb") as made:
+        # Without blocks on the disk: it takes no memory here, and is hashed and sent as any other.
+        made.truncate(gibibytes << 30)
+    first = Table(f"First byte of {gibibytes} GiB there and verified", "s", "begun ≤ 1 s, gone on with ≤ 2 s", less_is_better=True)
+    memory = Table(f"Memory while {gibibytes} GiB are sent", "MiB", "≤ 150 MiB each", less_is_better=True)
+    for _ in range(bench.rounds):
+        begun, sender = follow(ours.command(file, "--json"), stop_at=gibibytes << 29)
+        resumed, again = follow(ours.command(file, "--json"))
+        (ours.inbox / file.name).unlink()
+        first.row("begun").add(begun)
+        first.row("gone on with after half of it").add(resumed)
+        memory.row("sender").add(max(sender, again))
+        memory.row("receiver").add(peak_of(ours.receiver.process.pid))
+    file.unlink()
+    return [first, memory]
+
+
+def follow(command: list[str], stop_at: int | None = None) -> tuple[float, float]:
+    """Seconds until something new had come, by the events; and the sender's peak of memory. Killed once so much is there."""
+    started, came, before, peak = time.perf_counter(), None, None, 0.0
+    sending = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for event in map(json.loads, sending.stdout):
+        peak = max(peak, peak_of(sending.pid))
+        if event["event"] == "begun":
+            # What was there before is told first.
+            before = None if event["resumed"] else 0
+        if event["event"] != "got":
+            continue
+        if before is None:
+            before = event["bytes"]
+        elif came is None and event["bytes"] > before:
+            came = time.perf_counter() - started
+        if stop_at and event["bytes"] >= stop_at:
+            sending.kill()
+            break
+    sending.stdout.close()
+    if sending.wait() and not stop_at or came is None:
+        raise RuntimeError(f"nothing was sent by {command}")
+    return came, peak
+
+
+def peak_of(pid: int) -> float:
+    """Mebibytes that a process has had in memory at most."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
 def timed(name: str, processes: list[Process], command: list[str] | str) -> tuple[float, Meter]:
     with Meter(*processes) as meter:
         begun = time.perf_counter()
@@ -75,13 +132,13 @@ def timed(name: str, processes: list[Process], command: list[str] | str) -> tupl
 
 
 class Ours:
-    """`lanthorn send` from a coordinator's machine to the inbox of another."""
+    """`lanthorn send` from a coordinator's machine to the inbox of another; all lanes, or these alone."""
 
-    name = "lanthorn"
-
-    def __init__(self, bench: Bench, stack: ExitStack, place: Path):
-        inbox, empty = place / "inbox", bench.fresh("shared")
-        self.sender = start(bench, stack, empty)
+    def __init__(self, bench: Bench, stack: ExitStack, place: Path, lanes: str = "all"):
+        self.name = "lanthorn" if lanes == "all" else f"lanthorn, {lanes} alone"
+        inbox, empty = place / f"inbox-{lanes}", bench.fresh("shared")
+        self.lanes = ("--lanes", lanes)
+        self.sender = start(bench, stack, empty, *self.lanes)
         self.receiver = start(bench, stack, empty, "--inbox-dir", str(inbox))
         self.binary, self.inbox = bench.binary, inbox
         pair(bench, self.receiver, self.sender)
@@ -90,10 +147,12 @@ class Ours:
         wait_for_all(client, 1)
         self.device = self.receiver.content.split("/")[4]
 
-    def send(self, source: Path) -> tuple[float, Meter, Path]:
+    def command(self, source: Path, *more: str) -> list[str]:
         homes = [f"--{name}-dir={self.sender.home / name}" for name in ("settings", "state", "cache")]
-        command = [str(self.binary), "send", *homes, str(source), "--to", self.device]
-        took, meter = timed(self.name, [self.sender.process, self.receiver.process], command)
+        return [str(self.binary), "send", *homes, *self.lanes, str(source), "--to", self.device, *more]
+
+    def send(self, source: Path) -> tuple[float, Meter, Path]:
+        took, meter = timed(self.name, [self.sender.process, self.receiver.process], self.command(source))
         return took, meter, self.inbox / source.name
 
 
