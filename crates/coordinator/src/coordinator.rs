@@ -33,6 +33,7 @@ use crate::keyfile::{self, KeyFileError};
 use crate::moved::{self, LastTold};
 use crate::offered::AgentsWord;
 use crate::registry::Registry;
+use crate::rendezvous::{Beside, Rendezvous};
 use crate::rotation::Rotation;
 use crate::settings::{CurrentSettings, SettingsStore};
 use crate::store::shares::SharedFolder;
@@ -65,6 +66,8 @@ pub struct Config {
     pub inbox_dir: PathBuf,
     /// The owner's certificate, in place of those of our own authority.
     pub own_certificate: Option<OwnCertificate>,
+    /// Whether machines on other networks may exchange codes here too.
+    pub open_rendezvous: bool,
     /// After how long another ticket key takes the place of the present one; never, if not said.
     pub ticket_key_lifetime: Option<Duration>,
     /// The time.
@@ -120,6 +123,10 @@ pub(crate) struct Rooms {
     pub(crate) transfers: Transfers,
     /// Passes on what machines say to each other while they have no direct way.
     pub(crate) relay: Relay,
+    /// Where those who know the same code find each other …
+    pub(crate) rendezvous: Rendezvous,
+    /// … also those on other networks.
+    pub(crate) open_rendezvous: bool,
     pub(crate) authority: Authority,
     pub(crate) folders: FolderChooser,
     pub(crate) default_folder: PathBuf,
@@ -162,6 +169,7 @@ impl Coordinator {
         let opened = files.await.map_err(|_| OpenError::Interrupted)??;
         let store = Store::open(&config.state_dir).await?;
         let clock = config.clock;
+        let device_name = config.settings.device_name.clone();
         inbox::prepare(&store, &config.inbox_dir, to_ms(clock.wall())).await?;
         let identity = {
             let machine = OwnMachine { id: config.device, name: config.settings.device_name.clone() };
@@ -185,6 +193,8 @@ impl Coordinator {
             greetings: Greetings::default(),
             transfers: Transfers::open(store.clone(), Arc::clone(&clock)).await?,
             relay: Relay::default(),
+            rendezvous: Rendezvous::new(device_name, Beside::Coordinator),
+            open_rendezvous: config.open_rendezvous,
             authority: opened.authority,
             folders: FolderChooser::new(config.default_folder.clone()),
             default_folder: config.default_folder,
@@ -402,9 +412,10 @@ impl Rooms {
         self.registry.remove(device).await
     }
 
-    /// Whether a machine may use the relay: a paired one, and those who ask the paired ones.
+    /// Whether a machine may use the relay: a paired one, those who ask the paired ones, and who met another by a code.
     pub(crate) fn may_relay(&self, device: DeviceId) -> bool {
-        device == self.device || self.gateway.id() == Some(device) || self.may_link(device).is_ok()
+        let is_own = device == self.device || self.gateway.id() == Some(device);
+        is_own || self.may_link(device).is_ok() || self.rendezvous.has_met(device)
     }
 
     /// Whether this machine may keep a link here.

@@ -73,6 +73,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_ALLOW_OPEN")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_open: Option<bool>,
+    /// Whether machines on other networks may exchange codes at this coordinator too (`send` without a receiver).
+    #[arg(long, global = true, value_name = "BOOL", env = "LANTHORN_OPEN_RENDEZVOUS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_rendezvous: Option<bool>,
     /// Days after which another key signs this coordinator's tickets: 1 to 3650, and 0 for never.
     #[arg(long, global = true, value_name = "DAYS", env = "LANTHORN_TICKET_KEY_DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]

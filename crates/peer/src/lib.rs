@@ -8,12 +8,13 @@
 //! `peers` who may enter, `peer`
 //! what is known of one, `way` which lane is taken, `relays` where it waits to be found, `lane` how the bytes get there, `ask` asks on them and `accept`
 //! answers, in the words of `http` or of a protocol of [`frame`]s. A [`relay`] helps two that have no direct path, and [`discovery`] finds coordinators on
-//! the local network.
+//! the local network. Two that were never paired meet by a [`code`].
 
 mod accept;
 mod addresses;
 mod arriving;
 mod ask;
+pub mod code;
 pub mod connection;
 pub mod discovery;
 pub mod edge;

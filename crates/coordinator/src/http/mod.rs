@@ -22,6 +22,7 @@ mod paired;
 mod pairing;
 mod people;
 mod relay;
+pub(crate) mod rendezvous;
 mod rooms;
 mod routes;
 mod sessions;

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use super::error::Refusal;
 use super::{
     agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys,
-    paired, pairing, people, relay, rooms, sessions, settings, setup, sign_in, status, tokens, transfers,
-    trust, trusted_senders,
+    paired, pairing, people, relay, rendezvous, rooms, sessions, settings, setup, sign_in, status, tokens,
+    transfers, trust, trusted_senders,
 };
 use crate::coordinator::Coordinator;
 
@@ -105,6 +105,7 @@ fn api() -> OpenApiRouter<Coordinator> {
                 .layer(DefaultBodyLimit::max(MAX_SELECTION_BYTES)),
         )
         .route("/api/v1/agents/link", get(agents_link::open))
+        .route(rendezvous::PATH, get(rendezvous::open))
         .route(peer::relay::PATH, get(relay::open))
         .route(peer::relay::PROBE_PATH, get(relay::probe))
         .routes(routes!(trust::trust))

@@ -81,6 +81,7 @@ pub async fn open(config: &Config, device: DeviceId) -> Result<Coordinator> {
             default_folder: config.folder.clone(),
             inbox_dir: config.inbox.clone(),
             own_certificate: config.own_certificate(),
+            open_rendezvous: config.settings.open_rendezvous.unwrap_or(false),
             ticket_key_lifetime: config.ticket_key_lifetime,
             clock: Arc::new(SystemClock::default()),
         },
