@@ -71,7 +71,7 @@ pub struct Agent {
     media: Media,
     names: Arc<NamesCache>,
     /// Each with what keeps its store small.
-    shares: RwLock<HashMap<ShareId, (Arc<Share>, Sweeper)>>,
+    shares: RwLock<HashMap<ShareId, (Arc<Share>, Option<Sweeper>)>>,
     searches: Turnstile,
     running: Running,
     inbox: Inbox,
@@ -165,8 +165,19 @@ impl Agent {
         let share = Arc::new(Share::new(id, root, index));
         let sweeper = Sweeper::start(Arc::downgrade(&share));
         // The one before ends outside the lock: its index may have something to save.
-        let before = self.shares.write().insert(id, (share, sweeper));
+        let before = self.shares.write().insert(id, (share, Some(sweeper)));
         drop(before);
+        Ok(())
+    }
+
+    /// Offers a folder only to have something come into it: nothing of it is indexed, and nothing is swept.
+    ///
+    /// # Errors
+    /// As [`Self::add_share`].
+    pub fn take_into(&self, id: ShareId, folder: &std::path::Path) -> Result<(), FilesError> {
+        let root = Arc::new(ShareRoot::open(folder)?);
+        let share = Arc::new(Share::new(id, root, Index::none()));
+        self.shares.write().insert(id, (share, None));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! process.
 
 pub mod agent;
+pub mod alone;
 pub mod control;
 mod crash;
 pub mod files;

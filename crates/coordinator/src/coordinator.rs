@@ -20,6 +20,7 @@ use crate::access::{Caller, Client, Rights, Running, TicketDesk};
 use crate::audit::Audit;
 use crate::authority::{Authority, AuthorityError, HostNames, OwnCertificate, own_addresses};
 use crate::clock::{Clock, to_ms};
+use crate::drops::Drops;
 use crate::events::Events;
 use crate::folders::FolderChooser;
 use crate::gateway::{Gateway, Link};
@@ -119,6 +120,8 @@ pub(crate) struct Rooms {
     /// The coordinators that this machine has joined itself, for its owner.
     pub(crate) joined: Joined,
     pub(crate) greetings: Greetings,
+    /// What waits behind links.
+    pub(crate) drops: Drops,
     /// What is sent to somebody's machine.
     pub(crate) transfers: Transfers,
     /// Passes on what machines say to each other while they have no direct way.
@@ -191,6 +194,7 @@ impl Coordinator {
             registry: Registry::open(store.clone(), Arc::clone(&clock), config.device).await?,
             joined: Joined::default(),
             greetings: Greetings::default(),
+            drops: Drops::open(store.clone(), Arc::clone(&clock), &opened.server_key).await?,
             transfers: Transfers::open(store.clone(), Arc::clone(&clock)).await?,
             relay: Relay::default(),
             rendezvous: Rendezvous::new(device_name, Beside::Coordinator),
@@ -399,6 +403,10 @@ impl Rooms {
             Client::Session(id) => self.identity.sessions().principal_of(id),
             Client::Device(id) => self.identity.devices().owner_of(id),
             Client::Upload(_) => Some(caller.principal).filter(|id| self.identity.principals().lives(*id)),
+            Client::Drop(id) => {
+                let maker = self.drops.by_id(id).map(|drop| drop.maker);
+                maker.filter(|maker| self.identity.principals().lives(*maker))
+            }
         };
         holder == Some(caller.principal)
     }

@@ -11,6 +11,7 @@ mod authority;
 mod catalog;
 mod clock;
 mod coordinator;
+mod drops;
 mod events;
 mod files;
 mod folders;

@@ -16,6 +16,7 @@ use crate::commands::ls::Ls;
 use crate::commands::mkdir::Mkdir;
 use crate::commands::pair::Pair;
 use crate::commands::put::Put;
+use crate::commands::receive::Receive;
 use crate::commands::relocate::Relocation;
 use crate::commands::restore::RestoreTrashed;
 use crate::commands::revoke::Revoke;
@@ -94,8 +95,10 @@ pub enum Command {
     Cat(Cat),
     /// Copy files and folders of this machine into a share.
     Put(Put),
-    /// Send files and folders to another machine, whose owner is asked first.
+    /// Send files and folders to another machine, whose owner is asked first; or to whoever has the code that is shown.
     Send(SendFiles),
+    /// Take what somebody sends by a code.
+    Receive(Receive),
     /// List what others send here, take it, or say no.
     Inbox(ManageInbox),
     /// List what was sent and received; hold it, let it go on, give it up.

@@ -76,7 +76,7 @@ fn taken(wanted: u16, port: u16) -> String {
 }
 
 /// Binds both IPv6 and IPv4 where the host is "all addresses", IPv4 alone where there is no IPv6.
-fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
+pub fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
     match bind_one(host, port) {
         Err(error)
             if host == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && error.kind() != io::ErrorKind::AddrInUse =>

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use coordinator::Coordinator;
-use peer::discovery::{self, Found, Said};
+use peer::discovery::{self, Found, Said, Serves};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::client::Address;
 
@@ -24,6 +25,7 @@ pub fn announce(coordinator: &Coordinator, bound: SocketAddr) {
         coordinator: coordinator.id().to_owned(),
         name: coordinator.settings().device_name,
         https: true,
+        serves: Serves::Coordinator,
     };
     tokio::spawn(async move {
         if let Err(error) = discovery::announce(bound, says).await {
@@ -32,7 +34,19 @@ pub fn announce(coordinator: &Coordinator, bound: SocketAddr) {
     });
 }
 
-/// Looks around.
+/// Lets others find something that is not there for long.
+pub fn announce_while(up: CancellationToken, bound: SocketAddr, said: Said) {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = up.cancelled() => {}
+            ended = discovery::announce(bound, move || said.clone()) => if let Err(error) = ended {
+                tracing::info!(%error, "not announced on the local network; others name the address");
+            }
+        }
+    });
+}
+
+/// Looks around for coordinators.
 ///
 /// # Errors
 /// This machine is on no network on which anybody could be asked.
@@ -40,7 +54,9 @@ pub async fn look() -> io::Result<Vec<Found>> {
     let mut answers = discovery::discover()?;
     let (mut found, until): (Vec<Found>, _) = (Vec::new(), Instant::now() + PATIENCE);
     while let Ok(Some(one)) = timeout_at(until, answers.recv()).await {
-        found.push(one);
+        if one.said.serves == Serves::Coordinator {
+            found.push(one);
+        }
     }
     Ok(found)
 }

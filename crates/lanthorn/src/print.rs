@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
 use proto::clock::skew_notice;
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -17,6 +19,14 @@ pub fn line(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(harmless(text).as_bytes())?;
     Ok(out.write_all(b"\n")?)
+}
+
+/// Shows a text to cameras.
+pub fn qr(text: &str) -> Result<()> {
+    // What is too long for one is not shown.
+    let Ok(code) = QrCode::new(text) else { return Ok(()) };
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    drawn.lines().try_for_each(line)
 }
 
 /// Says something beside the result, on standard error.

@@ -9,6 +9,7 @@ mod tickets;
 use std::fmt;
 
 use proto::api::auth::Privacy;
+use proto::id::DropId;
 use proto::ticket::Resource;
 use proto::{DeviceId, Permission, Permissions, PrincipalId, SessionId, ShareId, TransferId, UploadId};
 
@@ -23,6 +24,8 @@ pub(crate) enum Client {
     Device(DeviceId),
     /// What goes on of an upload whose login has ended.
     Upload(UploadId),
+    /// Whoever has the link to a drop.
+    Drop(DropId),
 }
 
 impl fmt::Display for Client {
@@ -31,6 +34,7 @@ impl fmt::Display for Client {
             Self::Session(id) => id.fmt(f),
             Self::Device(id) => id.fmt(f),
             Self::Upload(id) => id.fmt(f),
+            Self::Drop(id) => id.fmt(f),
         }
     }
 }
@@ -58,7 +62,7 @@ impl Caller {
     pub(crate) const fn session(&self) -> Option<SessionId> {
         match self.client {
             Client::Session(id) => Some(id),
-            Client::Device(_) | Client::Upload(_) => None,
+            Client::Device(_) | Client::Upload(_) | Client::Drop(_) => None,
         }
     }
 

@@ -107,7 +107,7 @@ impl Running {
             .filter(|(_, work)| moved(work))
             .filter_map(|((_, client, _), _)| match client {
                 Client::Session(id) => Some(*id),
-                Client::Device(_) | Client::Upload(_) => None,
+                Client::Device(_) | Client::Upload(_) | Client::Drop(_) => None,
             })
             .collect()
     }

@@ -144,7 +144,7 @@ impl FromRequestParts<Coordinator> for MachineCaller {
         let PrivateCaller(caller) = PrivateCaller::from_request_parts(parts, coordinator).await?;
         match caller.client {
             Client::Device(key) => Ok(Self { caller, key }),
-            Client::Session(_) | Client::Upload(_) => Err(Refusal::machines_only()),
+            Client::Session(_) | Client::Upload(_) | Client::Drop(_) => Err(Refusal::machines_only()),
         }
     }
 }

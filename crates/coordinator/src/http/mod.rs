@@ -8,6 +8,7 @@ mod cookie;
 mod copying;
 mod devices;
 mod direct;
+mod drops;
 mod error;
 mod events;
 mod files;

@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 
 use super::error::Refusal;
 use super::{
-    agents_link, audit, catalog, copying, devices, direct, events, files, folders, grants, invites, keys,
-    paired, pairing, people, relay, rendezvous, rooms, sessions, settings, setup, sign_in, status, tokens,
-    transfers, trust, trusted_senders,
+    agents_link, audit, catalog, copying, devices, direct, drops, events, files, folders, grants, invites,
+    keys, paired, pairing, people, relay, rendezvous, rooms, sessions, settings, setup, sign_in, status,
+    tokens, transfers, trust, trusted_senders,
 };
 use crate::coordinator::Coordinator;
 
@@ -86,6 +86,11 @@ fn api() -> OpenApiRouter<Coordinator> {
         .routes(routes!(direct::ticket))
         .routes(routes!(files::list))
         .routes(routes!(files::search))
+        .routes(routes!(drops::make, drops::list))
+        .routes(routes!(drops::open, drops::end))
+        .routes(routes!(drops::take))
+        .routes(routes!(drops::file))
+        .routes(routes!(drops::archive))
         .routes(routes!(transfers::get))
         .routes(routes!(transfers::approve))
         .routes(routes!(transfers::reject))

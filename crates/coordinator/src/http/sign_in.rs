@@ -28,7 +28,7 @@ pub(crate) fn me_of(rooms: &Rooms, caller: &Caller) -> Option<Me> {
         owner: caller.is_owner(),
         session: caller.session(),
         client_device: match caller.client {
-            Client::Session(_) | Client::Upload(_) => None,
+            Client::Session(_) | Client::Upload(_) | Client::Drop(_) => None,
             Client::Device(id) => Some(id),
         },
         read_only: caller.read_only(),
@@ -148,7 +148,7 @@ pub(crate) async fn change_pin(
         (Client::Device(device), None) if device == rooms.device => {
             (rooms.identity.replace_pin(&change.new_pin).await?, "pin.replaced")
         }
-        (Client::Device(_) | Client::Upload(_), _) => return Err(only_in_a_browser()),
+        (Client::Device(_) | Client::Upload(_) | Client::Drop(_), _) => return Err(only_in_a_browser()),
     };
     rooms.sessions_ended(&ended);
     rooms.audit.record_durably(trail.done(Some(&caller), deed, json!({}))).await;

@@ -3,6 +3,7 @@
 mod across;
 mod copying;
 mod direct;
+mod drops;
 mod ears;
 mod ending;
 mod inbox;
@@ -562,6 +563,14 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/api/v1/files/list", [401, 400, 400, 400, 400]),
     ("GET", "/api/v1/files/search", [401, 400, 400, 400, 400]),
     ("POST", "/api/v1/files/copy", [401, 400, 400, 400, 400]),
+    ("POST", "/api/v1/drops", [401, 400, 400, 403, 400]),
+    ("GET", "/api/v1/drops", [401, 200, 200, 403, 200]),
+    ("DELETE", "/api/v1/drops/{drop}", [401, 404, 404, 403, 404]),
+    // A link that opens nothing; one that opens something asks nobody who they are.
+    ("GET", "/api/v1/drops/{drop}", [404, 404, 404, 404, 404]),
+    ("POST", "/api/v1/drops/{drop}/take", [404, 404, 404, 404, 404]),
+    ("GET", "/api/v1/drops/{drop}/files/{n}", [404, 404, 404, 404, 404]),
+    ("GET", "/api/v1/drops/{drop}/archive", [404, 404, 404, 404, 404]),
     ("POST", "/api/v1/transfers", [401, 400, 400, 403, 400]),
     ("GET", "/api/v1/transfers", [401, 200, 200, 403, 200]),
     ("GET", "/api/v1/transfers/{id}", [401, 404, 404, 403, 404]),

@@ -307,7 +307,7 @@ fn give(rooms: &Rooms, caller: &Caller, transfer: Shown) -> Result<OpenedTransfe
     let grant = rooms.allow_transfer(caller, device, transfer.id, Side::Sender)?;
     let machine = match caller.client {
         Client::Device(machine) => Some(machine),
-        Client::Session(_) | Client::Upload(_) => None,
+        Client::Session(_) | Client::Upload(_) | Client::Drop(_) => None,
     };
     let presenter = transfer.sender_device_id.or(machine).or(rooms.gateway.id()).unwrap_or(rooms.device);
     let given = rooms.tickets.give(&grant, presenter).map_err(|error| {

@@ -344,7 +344,7 @@ impl Mailboxes {
 }
 
 /// A number that nobody can guess. Without any, codes are predictable, which the words in them make up for.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     getrandom::u64().unwrap_or_default()
 }
 

@@ -36,7 +36,8 @@ impl Rendezvous {
     #[must_use]
     pub fn new(name: String, beside: Beside) -> Self {
         let everything = beside == Beside::Coordinator;
-        let offers = words::Offers { name, relay: everything, drops: everything };
+        let id = format!("{:016x}", mailboxes::random());
+        let offers = words::Offers { id, name, relay: everything, drops: everything };
         let shortest = if everything { 1 } else { ALONE_DIGITS };
         Self(Arc::new(Shared { mailboxes: Mutex::new(Mailboxes::new(shortest)), offers }))
     }

@@ -81,6 +81,8 @@ pub(crate) struct Welcome {
 /// What there is at this rendezvous besides mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Offers {
+    /// Which one it is, whichever way leads there: another after each start.
+    pub(crate) id: String,
     /// What it is called.
     pub(crate) name: String,
     /// A relay for those who met.

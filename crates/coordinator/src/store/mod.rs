@@ -7,6 +7,7 @@ pub(crate) mod attempts;
 pub(crate) mod audit;
 pub(crate) mod browsers;
 pub(crate) mod devices;
+pub(crate) mod drops;
 pub(crate) mod grants;
 pub(crate) mod invites;
 pub(crate) mod owner;

@@ -130,10 +130,11 @@ fn chosen(typed: &str, all: &[Known]) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use peer::discovery::{Found, Said};
+    use peer::discovery::{Found, Said, Serves};
 
     fn found(id: &str, name: &str, address: &str) -> Found {
-        let said = Said { coordinator: id.into(), name: name.into(), https: true };
+        let said =
+            Said { coordinator: id.into(), name: name.into(), https: true, serves: Serves::Coordinator };
         Found { said, addresses: vec![address.parse().unwrap()] }
     }
 

@@ -4,8 +4,6 @@ use anyhow::Result;
 use clap::Args;
 use http::Method;
 use proto::api::people::{InviteGrant, MadeInvite, MakeInvite, People};
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use time::Duration;
 
 use super::asking::Asking;
@@ -78,9 +76,5 @@ fn tell(made: &MadeInvite) -> Result<()> {
     ));
     print::remark(&format!("On a machine: lanthorn pair '{}'", made.text));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-    if let Some(qr) = QrCode::new(&made.url).ok().filter(|_| is_terminal) {
-        let drawn = qr.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
-        drawn.lines().try_for_each(print::line)?;
-    }
-    Ok(())
+    if is_terminal { print::qr(&made.url) } else { Ok(()) }
 }

@@ -24,6 +24,7 @@ pub mod openapi;
 pub mod pair;
 pub mod pin;
 pub mod put;
+pub mod receive;
 pub mod relocate;
 pub mod restore;
 pub mod revoke;
@@ -66,6 +67,7 @@ pub fn run(typed: &Typed) -> Result<()> {
         Some(Command::Cat(command)) => cat::run(command, typed),
         Some(Command::Put(command)) => put::run(command, typed),
         Some(Command::Send(command)) => send::run(command, typed),
+        Some(Command::Receive(command)) => receive::run(command, typed),
         Some(Command::Inbox(command)) => inbox::run(command, typed),
         Some(Command::Transfers(command)) => transfers::run(command, typed),
         Some(Command::Mkdir(command)) => mkdir::run(command, typed),

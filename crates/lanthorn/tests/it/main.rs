@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod by_code;
 mod changing;
 mod cli;
 mod config;

@@ -38,6 +38,8 @@ pub struct Mailbox {
 /// What a rendezvous of ours has besides mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Offers {
+    /// Which one it is, whichever way leads there.
+    pub id: String,
     /// What it is called.
     pub name: String,
     /// A relay, at the same address, for those who meet.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use proto::DeviceId;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::mailbox::{Heard, Mailbox, from_hex, to_hex};
 use super::seal::{Pake, SharedKey};
@@ -26,6 +27,7 @@ pub struct Waiting {
     mailbox: Mailbox,
     code: Code,
     exchange: Pake,
+    ended: CancellationToken,
 }
 
 /// The two have met: what one says, the other hears, and nobody else.
@@ -78,7 +80,7 @@ impl Waiting {
         let (exchange, said) = Pake::start(&code, mailbox.app());
         let body = serde_json::to_vec(&Exchange { pake_v1: to_hex(&said) });
         mailbox.add(EXCHANGE, &body.map_err(|_| CodeError::Strange)?).await?;
-        Ok(Self { mailbox, code, exchange })
+        Ok(Self { mailbox, code, exchange, ended: CancellationToken::new() })
     }
 
     /// The code.
@@ -87,13 +89,25 @@ impl Waiting {
         &self.code
     }
 
+    /// Takes the code back when it is cancelled: [`Self::meet`] ends with [`CodeError::Nobody`].
+    #[must_use]
+    pub fn closer(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
     /// Waits for the other side, however long it takes.
     ///
     /// # Errors
-    /// [`CodeError::WrongCode`]: it came with another code, and this one is over. Or the rendezvous is gone.
+    /// [`CodeError::Lost`]: the rendezvous is gone, and nobody had come. Any other: the code is over.
     pub async fn meet(mut self) -> Result<Met, CodeError> {
-        let heard = self.mailbox.next().await?;
-        self.prove(heard).await
+        let ended = self.ended.clone();
+        tokio::select! {
+            heard = self.mailbox.next() => self.prove(heard?).await,
+            () = ended.cancelled() => {
+                self.mailbox.close("lonely").await;
+                Err(CodeError::Nobody)
+            }
+        }
     }
 
     /// The same, for whoever expects the other side to be there.
@@ -110,8 +124,15 @@ impl Waiting {
         }
     }
 
-    /// Makes the key, and sees whether it is the other's too.
+    /// Makes the key, and sees whether it is the other's too. Once that has begun the other side has had its guess.
     async fn prove(self, first: Heard) -> Result<Met, CodeError> {
+        self.try_prove(first).await.map_err(|error| match error {
+            CodeError::Lost(_) => CodeError::Silent,
+            error => error,
+        })
+    }
+
+    async fn try_prove(self, first: Heard) -> Result<Met, CodeError> {
         let Self { mut mailbox, exchange, .. } = self;
         // Nobody else need come here any more, and the number is free for another code.
         mailbox.release().await?;
@@ -187,10 +208,13 @@ impl Met {
     /// # Errors
     /// The rendezvous is gone.
     pub async fn meet_at_relay(&mut self, key: DeviceId) -> Result<(), CodeError> {
-        match self.mailbox.offers() {
-            Some(offers) if offers.relay => self.mailbox.meet(key).await,
-            _ => Ok(()),
-        }
+        if self.has_relay() { self.mailbox.meet(key).await } else { Ok(()) }
+    }
+
+    /// True if the rendezvous has a relay for those who met.
+    #[must_use]
+    pub fn has_relay(&self) -> bool {
+        self.mailbox.offers().is_some_and(|offers| offers.relay)
     }
 
     /// Ends in good order.

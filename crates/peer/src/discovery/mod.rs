@@ -41,6 +41,17 @@ pub struct Said {
     pub name: String,
     /// Whether it answers over HTTPS.
     pub https: bool,
+    /// What it is there for.
+    pub serves: Serves,
+}
+
+/// What somebody who says that they are there is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Serves {
+    /// Everything that a coordinator does.
+    Coordinator,
+    /// Codes alone: somebody waits to hand something over.
+    Codes,
 }
 
 /// A coordinator that says it is there.
@@ -199,7 +210,12 @@ mod tests {
         let here = [Ipv4Addr::LOCALHOST];
         // A port of our own, lest a real network answers.
         let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let said = || Said { coordinator: "0123456789abcdef".into(), name: "Attic".into(), https: true };
+        let said = || Said {
+            coordinator: "0123456789abcdef".into(),
+            name: "Attic".into(),
+            https: true,
+            serves: Serves::Coordinator,
+        };
         let announcing = announce_on(|| here.to_vec(), free, 7000, said);
         let searching = async {
             let mut found = discover_on(&here, free).unwrap();
@@ -215,7 +231,8 @@ mod tests {
 
     #[test]
     fn where_the_answer_came_from_is_tried_first_and_once() {
-        let said = Said { coordinator: "c".into(), name: "n".into(), https: true };
+        let said =
+            Said { coordinator: "c".into(), name: "n".into(), https: true, serves: Serves::Coordinator };
         let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
         let found = Found { said, addresses: addresses(&["10.0.0.2:7000", "192.168.1.2:7000"]) };
         let seen = |from: &str| found.clone().seen_from(from.parse().unwrap()).addresses;

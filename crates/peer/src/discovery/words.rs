@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use simple_dns::rdata::{A, PTR, RData, SRV, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, ResourceRecord, TYPE};
 
-use super::{Found, Said};
+use super::{Found, Said, Serves};
 
 /// What is looked for.
 const SERVICE: &str = "_lanthorn._tcp.local";
@@ -38,12 +38,13 @@ pub(super) fn is_question(message: &[u8]) -> Option<u16> {
 
 /// I am.
 pub(super) fn answer(id: u16, found: &Found) -> io::Result<Vec<u8>> {
-    let Said { coordinator, name, https } = &found.said;
+    let Said { coordinator, name, https, serves } = &found.said;
     let (instance, host) = (format!("{coordinator}.{SERVICE}"), format!("lanthorn-{coordinator}.local"));
     let texts = [
         format!("id={coordinator}"),
         format!("name={}", shortened(name, MAX_NAME_BYTES)),
         format!("https={}", u8::from(*https)),
+        format!("codes-alone={}", u8::from(*serves == Serves::Codes)),
     ];
     build(id, &found.addresses, &instance, &host, &texts).map_err(io::Error::other)
 }
@@ -94,6 +95,8 @@ pub(super) fn read_answer(message: &[u8]) -> Option<Found> {
     let coordinator = text("id").filter(plain)?;
     let name = text("name").unwrap_or_else(|| coordinator.clone());
     let https = text("https")? == "1";
+    let codes_alone = text("codes-alone").is_some_and(|alone| alone == "1");
+    let serves = if codes_alone { Serves::Codes } else { Serves::Coordinator };
     let port = records().find_map(|record| match &record.rdata {
         RData::SRV(target) if record.name == *instance => Some(target.port),
         _ => None,
@@ -104,7 +107,7 @@ pub(super) fn read_answer(message: &[u8]) -> Option<Found> {
     });
     // Names end up on terminals.
     let name = name.chars().filter(|c| !c.is_control()).collect();
-    Some(Found { said: Said { coordinator, name, https }, addresses: addresses.collect() })
+    Some(Found { said: Said { coordinator, name, https, serves }, addresses: addresses.collect() })
 }
 
 fn shortened(text: &str, bytes: usize) -> &str {
@@ -118,7 +121,12 @@ mod tests {
 
     fn found(name: &str) -> Found {
         Found {
-            said: Said { coordinator: "0123456789abcdef".into(), name: name.into(), https: true },
+            said: Said {
+                coordinator: "0123456789abcdef".into(),
+                name: name.into(),
+                https: true,
+                serves: Serves::Coordinator,
+            },
             addresses: vec!["10.0.0.2:7000".parse().unwrap(), "192.168.1.2:7000".parse().unwrap()],
         }
     }
@@ -140,8 +148,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_is_understood(name in "[^\\p{C}=]{0,20}", id: u16) {
-            let said = found(&name);
+        fn what_is_said_is_understood(name in "[^\\p{C}=]{0,20}", id: u16, codes: bool) {
+            let mut said = found(&name);
+            if codes {
+                said.said.serves = Serves::Codes;
+            }
             prop_assert_eq!(read_answer(&answer(id, &said).unwrap()), Some(said));
         }
 

@@ -1,6 +1,7 @@
 //! What devices and coordinators say to each other outside the HTTP API, one file per protocol, with the names
 //! (ALPN) by which a connection says which one it speaks.
 
+pub mod by_code;
 pub mod link;
 pub mod transfer;
 

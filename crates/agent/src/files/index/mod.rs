@@ -88,6 +88,18 @@ struct Shared {
     bell: Option<Bell>,
 }
 
+impl Shared {
+    fn new(bell: Option<Bell>) -> Self {
+        Self {
+            tree: RwLock::new(Tree::new()),
+            progress: signal::Sender::new(Progress { phase: Phase::Reading, generation: 0 }),
+            stop: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            bell,
+        }
+    }
+}
+
 /// The thread that keeps one index.
 struct Keeper {
     shared: Arc<Shared>,
@@ -106,13 +118,7 @@ impl Index {
     /// Begins to index what the gate opens. The index is kept in `cache_dir` between runs.
     #[must_use]
     pub fn start(gate: Arc<ShareRoot>, share: ShareId, cache_dir: &std::path::Path, pace: Pace) -> Self {
-        let shared = Arc::new(Shared {
-            tree: RwLock::new(Tree::new()),
-            progress: signal::Sender::new(Progress { phase: Phase::Reading, generation: 0 }),
-            stop: AtomicBool::new(false),
-            full: AtomicBool::new(false),
-            bell: Bell::new().ok(),
-        });
+        let shared = Arc::new(Shared::new(Bell::new().ok()));
         let place = save::place(cache_dir, share);
         let own = Arc::clone(&shared);
         let keeper = std::thread::Builder::new().name("index".into()).spawn(move || {
@@ -125,6 +131,12 @@ impl Index {
             tracing::warn!(%error, "no thread for the index: searches walk the share");
         }
         Self { shared, keeper: keeper.ok() }
+    }
+
+    /// An index that is never read: searches walk the share.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { shared: Arc::new(Shared::new(None)), keeper: None }
     }
 
     /// How far the index has come.
