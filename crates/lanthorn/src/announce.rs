@@ -80,7 +80,7 @@ impl Announcement<'_> {
 }
 
 /// This machine's addresses that others may reach, private IPv4 first: those are what a household types.
-fn lan_addresses() -> Vec<IpAddr> {
+pub fn lan_addresses() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let mut addresses: Vec<IpAddr> =
         interfaces.iter().map(if_addrs::Interface::ip).filter(is_reachable).collect();

@@ -26,7 +26,7 @@ use super::trail::Trail;
 use crate::access::{Caller, Client};
 use crate::clock::from_ms;
 use crate::coordinator::{Coordinator, Rooms};
-use crate::files::{in_query, read_json};
+use crate::files::{in_query, read_error, read_json};
 use crate::settings::label;
 use crate::store::drops::DropRow;
 
@@ -249,7 +249,7 @@ impl<'a> Visit<'a> {
         self.allowed()?;
         let path = self.row.paths.get(at).ok_or_else(no_such_link)?;
         let answer = self.ask(&format!("stat?path={}", in_query(path)), Request::new(Body::empty())).await?;
-        read_json(answer.into_body(), MAX_STAT).await.map_err(Refusal)
+        entry_in(answer).await
     }
 
     /// The bytes, if a download was taken for them, or one is left.
@@ -343,7 +343,15 @@ async fn look(
     rooms.allow(caller, device, asked.share_id, Permission::Download)?;
     let tail = format!("/shares/{}/stat?path={}", asked.share_id, in_query(&path.to_string()));
     let answer = devices::send(rooms, caller, trail, device, &tail, Request::new(Body::empty())).await?;
-    read_json::<Entry>(answer.into_body(), MAX_STAT).await.map(drop).map_err(Refusal)
+    entry_in(answer).await.map(drop)
+}
+
+/// What a device says of a file or folder.
+async fn entry_in(answer: Response) -> Result<Entry, Refusal> {
+    if !answer.status().is_success() {
+        return Err(Refusal(read_error(answer).await));
+    }
+    read_json(answer.into_body(), MAX_STAT).await.map_err(Refusal)
 }
 
 fn own(row: DropRow) -> OwnDrop {

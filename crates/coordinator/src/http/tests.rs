@@ -580,6 +580,7 @@ const ACCESS: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/api/v1/transfers/{id}/cancel", [401, 404, 404, 403, 404]),
     ("POST", "/api/v1/transfers/{id}/pause", [401, 404, 404, 403, 404]),
     ("POST", "/api/v1/transfers/{id}/resume", [401, 404, 404, 403, 404]),
+    ("PUT", "/api/v1/transfers/{id}/label", [401, 404, 404, 403, 404]),
     ("POST", "/api/v1/transfers/history/clear", [401, 200, 200, 403, 200]),
     ("POST", "/api/v1/transfers/pending/cancel", [401, 200, 200, 403, 200]),
     ("GET", "/api/v1/transfers/trusted", [401, 200, 200, 403, 200]),

@@ -14,6 +14,7 @@ use proto::{ApiError, ErrorCode};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::handing::{Ended, Handing};
 use super::places::Place;
@@ -25,6 +26,8 @@ const MAX_GUESSES: u32 = 5;
 /// How long the rendezvous may be away.
 const PATIENCE: u32 = 30;
 const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// How long takers have to hear that it is over.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What is given, and to how many.
 pub struct Giver {
@@ -38,6 +41,8 @@ pub struct Giver {
     pub until: Instant,
     pub link: Option<String>,
     pub says: Says,
+    /// It is over for everybody.
+    pub revoked: CancellationToken,
 }
 
 /// How many have it, and who is taking it.
@@ -51,22 +56,31 @@ struct Book {
 }
 
 impl Giver {
-    /// Waits until all have it.
+    /// Waits until all have it. Whoever is taking it when it ends before is told so.
     pub async fn run(self) -> Result<()> {
         let giver = Arc::new(self);
         let mut book =
             Book { left: giver.downloads, takers: JoinSet::new(), slots: Vec::new(), guesses: 0, tries: 0 };
+        let ended = giver.give(&mut book).await;
+        giver.revoked.cancel();
+        let takers = async { while book.takers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, takers).await;
+        ended
+    }
+
+    async fn give(self: &Arc<Self>, book: &mut Book) -> Result<()> {
+        let giver = self;
         let mut code = None;
         while book.left > 0 {
             let waiting = match giver.publish(code.as_ref()).await {
                 Ok(waiting) => waiting,
                 Err(CodeError::Crowded) => {
                     code = None;
-                    giver.retry(&mut book, &CodeError::Crowded).await?;
+                    giver.retry(book, &CodeError::Crowded).await?;
                     continue;
                 }
                 Err(error) => {
-                    giver.retry(&mut book, &error).await?;
+                    giver.retry(book, &error).await?;
                     continue;
                 }
             };
@@ -75,16 +89,16 @@ impl Giver {
                 giver.says.code(&waiting.code().to_string(), giver.link.as_deref(), &giver.place)?;
             }
             code = Some(waiting.code().clone());
-            match giver.wait(waiting, &mut book).await? {
+            match giver.wait(waiting, book).await? {
                 None => return Ok(()),
-                Some(Ok(met)) => giver.begin(met, &mut book).await,
+                Some(Ok(met)) => giver.begin(met, book).await,
                 // Nobody had come yet.
                 Some(Err(CodeError::Lost(error))) => {
-                    giver.retry(&mut book, &CodeError::Lost(error)).await?;
+                    giver.retry(book, &CodeError::Lost(error)).await?;
                 }
                 Some(Err(error)) => {
                     code = None;
-                    giver.burnt(&mut book, &error)?;
+                    giver.burnt(book, &error)?;
                 }
             }
         }
@@ -99,6 +113,7 @@ impl Giver {
     async fn wait(&self, waiting: Waiting, book: &mut Book) -> Result<Option<Result<Met, CodeError>>> {
         let closer = waiting.closer();
         let mut meeting = Box::pin(waiting.meet());
+        let mut recheck = self.until;
         let end = loop {
             tokio::select! {
                 met = &mut meeting => return Ok(Some(met)),
@@ -108,7 +123,11 @@ impl Giver {
                         break Ok(None);
                     }
                 }
-                () = tokio::time::sleep_until(self.until) => break Err(over()),
+                // Whoever is at it by then may finish.
+                () = tokio::time::sleep_until(recheck) => match book.busy() {
+                    0 => break Err(over()),
+                    _ => recheck = Instant::now() + RETRY_EVERY,
+                },
                 told = tokio::signal::ctrl_c() => break told.map_err(Into::into).and(Err(Interrupted.into())),
             }
         };
@@ -122,10 +141,14 @@ impl Giver {
     async fn begin(self: &Arc<Self>, met: Met, book: &mut Book) {
         book.tidy();
         // Who was interrupted comes again: what is not connected makes room.
-        let busy = book.slots.iter().filter(|(connected, _)| connected.load(Ordering::Relaxed)).count();
         let (giver, connected) = (Arc::clone(self), Arc::<AtomicBool>::default());
-        if busy >= book.left as usize {
-            book.takers.spawn(async move { giver.handing(met, connected).refuse(taken()).await });
+        let refusal = match () {
+            () if Instant::now() > self.until => Some(expired()),
+            () if book.busy() >= book.left as usize => Some(taken()),
+            () => None,
+        };
+        if let Some(refusal) = refusal {
+            book.takers.spawn(async move { giver.handing(met, connected).refuse(refusal).await });
             return;
         }
         if book.slots.len() >= book.left as usize {
@@ -211,6 +234,11 @@ impl Giver {
 }
 
 impl Book {
+    /// How many take it now.
+    fn busy(&self) -> usize {
+        self.slots.iter().filter(|(connected, _)| connected.load(Ordering::Relaxed)).count()
+    }
+
     fn tidy(&mut self) {
         self.slots.retain(|(_, task)| !task.is_finished());
     }
@@ -232,6 +260,10 @@ fn over() -> anyhow::Error {
         "Nobody took it in time: the code is over.",
         "Send it again, with a longer --expires.",
     )
+}
+
+fn expired() -> ApiError {
+    ApiError::new(ErrorCode::Gone, "The code is over.", "Ask for another one.")
 }
 
 fn taken() -> ApiError {

@@ -60,15 +60,25 @@ impl Handing {
         Ended::Refused
     }
 
-    /// Hands everything over.
+    /// Hands everything over, unless it is over before.
     pub async fn run(mut self, giver: Arc<Giver>) -> Ended {
-        let ended = match self.offer(&giver).await {
-            Ok(None) => return self.end(Ended::Delivered).await,
-            Ok(Some(door)) => self.send(&giver, &door).await,
-            Err(ended) => ended,
+        let ended = tokio::select! {
+            ended = self.hand_over(&giver) => Some(ended),
+            () = giver.revoked.cancelled() => None,
         };
         self.connected.store(false, Ordering::Relaxed);
-        self.end(ended).await
+        match ended {
+            Some(ended) => self.end(ended).await,
+            None => self.refuse(taken_back()).await,
+        }
+    }
+
+    async fn hand_over(&mut self, giver: &Giver) -> Ended {
+        match self.offer(giver).await {
+            Ok(None) => Ended::Delivered,
+            Ok(Some(door)) => self.send(giver, &door).await,
+            Err(ended) => ended,
+        }
     }
 
     async fn end(self, ended: Ended) -> Ended {
@@ -206,6 +216,10 @@ fn tell_way(giver: &Giver, taker: DeviceId, resumed: bool) {
     let (word, way) = super::way(path.lane);
     let again = if resumed { "It goes on where it stopped, " } else { "Sending, " };
     giver.says.event("sending", json!({ "way": word, "resumed": resumed }), &format!("{again}{way}."));
+}
+
+fn taken_back() -> ApiError {
+    ApiError::new(proto::ErrorCode::Gone, "The sender has taken it back.", "Ask for it again.")
 }
 
 /// True for what may be another the next time: the taker is begun anew, or its disk was full.

@@ -25,6 +25,7 @@ use proto::api::transfers::{ExpectedItem, OfferedItem};
 use proto::wire::by_code::{MAX_TEXT_BYTES, Offer};
 use proto::{ErrorCode, TransferId, TransferItemId};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::report::{Interrupted, failure};
@@ -37,6 +38,8 @@ pub use taking::Taker;
 
 /// How long a code is good at most.
 const LONGEST: time::Duration = time::Duration::hours(24);
+/// Twice as much, in hexadecimal digits, is below what a rendezvous takes.
+const MAX_OFFER_BYTES: usize = 200 << 10;
 /// How alike a word must be to be proposed in another's place, of 1000.
 const LIKE: f64 = 0.6;
 
@@ -103,6 +106,7 @@ pub fn give(how: &ByCode, gift: Gift, config: &Config) -> Result<()> {
                 text: how.text.clone(),
                 items: items.into_iter().map(numbered).collect(),
             };
+            let offer = fitting(offer);
             let giver = giving::Giver {
                 key,
                 endpoint: endpoint.clone(),
@@ -114,6 +118,7 @@ pub fn give(how: &ByCode, gift: Gift, config: &Config) -> Result<()> {
                 until: Instant::now() + how.expires.unsigned_abs(),
                 link: link.as_ref().map(|link| link.url.clone()),
                 says: Says { json: gift.json },
+                revoked: CancellationToken::new(),
             };
             let ended = giver.run().await;
             endpoint.close().await;
@@ -125,6 +130,14 @@ pub fn give(how: &ByCode, gift: Gift, config: &Config) -> Result<()> {
         };
         giving.await
     })
+}
+
+/// The same offer, in one word of the rendezvous: without a look into folders, if that is too much.
+fn fitting(mut offer: Offer) -> Offer {
+    if serde_json::to_vec(&offer).is_ok_and(|text| text.len() > MAX_OFFER_BYTES) {
+        offer.items.iter_mut().for_each(|item| item.offered.preview.clear());
+    }
+    offer
 }
 
 /// Meets whoever waits with a code, and does the rest.

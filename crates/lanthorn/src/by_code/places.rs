@@ -20,7 +20,7 @@ use crate::config::{Config, Role};
 use crate::membership::Memberships;
 use crate::report::failure;
 use crate::trusted::Trusted;
-use crate::{listen, nearby, signed_in};
+use crate::{announce, listen, nearby, signed_in};
 
 /// How long a place has to answer.
 const ANSWER: Duration = Duration::from_secs(4);
@@ -159,9 +159,11 @@ pub async fn for_giver(config: &Config, typed: Option<&str>) -> Result<(Place, O
         return Ok((place, None));
     }
     let hosted = Hosted::begin(config)?;
+    let seen = announce::lan_addresses().first().map(|ip| SocketAddr::new(*ip, hosted.port).to_string());
+    let seen = seen.unwrap_or_else(|| format!("127.0.0.1:{}", hosted.port));
     let name = match config.discovery {
-        true => format!("this machine, port {}; others on this network find it by themselves", hosted.port),
-        false => format!("this machine, port {}", hosted.port),
+        true => format!("this machine, found by others on this network (else: --rendezvous {seen})"),
+        false => format!("this machine (--rendezvous {seen})"),
     };
     let place = Place::plain(SocketAddr::from(([127, 0, 0, 1], hosted.port)).to_string(), name);
     Ok((place, Some(hosted)))

@@ -14,6 +14,7 @@ use proto::api::transfers::{Arrived, ArrivedItem, Expected, ItemState};
 use proto::wire::by_code::{FromGiver, FromTaker, Offer};
 use proto::{ApiError, ErrorCode, PrincipalId, ShareId};
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::places::{Place, anywhere};
@@ -25,6 +26,8 @@ use crate::report::failure;
 
 /// How long the sockets have to say where they are.
 const WHEREABOUTS: Duration = Duration::from_secs(1);
+/// How long a giver may be away. It comes back within seconds, if it is still there.
+const AWAY: Duration = Duration::from_secs(90);
 /// How long the giver may take to hear that everything is there.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -126,6 +129,7 @@ impl Taker<'_> {
         progress.expect(offer.items.iter().map(|item| item.offered.size).sum());
         let (mut told, mut changes) = (0, receiving.incoming.changes());
         let mut mailbox_is_there = true;
+        let mut last_there = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_millis(200));
         let over = receiving.incoming.over();
         tokio::pin!(over);
@@ -133,7 +137,13 @@ impl Taker<'_> {
             tokio::select! {
                 () = &mut over => break,
                 _ = ticks.tick() => {
-                    let has: u64 = receiving.incoming.arrived().items.iter().map(|item| item.received_size).sum();
+                    let arrived = receiving.incoming.arrived();
+                    if arrived.connected {
+                        last_there = Instant::now();
+                    } else if last_there.elapsed() > AWAY {
+                        return Err(broken(CodeError::Silent));
+                    }
+                    let has: u64 = arrived.items.iter().map(|item| item.received_size).sum();
                     progress.advance(has.saturating_sub(told));
                     progress.retreat(told.saturating_sub(has));
                     told = has;
