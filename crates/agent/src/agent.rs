@@ -64,14 +64,16 @@ impl Share {
     }
 }
 
+/// A share, and what keeps its store small.
+type Kept = (Arc<Share>, Option<Sweeper>);
+
 /// The data plane of this device.
 pub struct Agent {
     config: Config,
     tickets: TicketCheck,
     media: Media,
     names: Arc<NamesCache>,
-    /// Each with what keeps its store small.
-    shares: RwLock<HashMap<ShareId, (Arc<Share>, Option<Sweeper>)>>,
+    shares: RwLock<HashMap<ShareId, Kept>>,
     searches: Turnstile,
     running: Running,
     inbox: Inbox,

@@ -348,10 +348,8 @@ async fn look(
 
 /// What a device says of a file or folder.
 async fn entry_in(answer: Response) -> Result<Entry, Refusal> {
-    if !answer.status().is_success() {
-        return Err(Refusal(read_error(answer).await));
-    }
-    read_json(answer.into_body(), MAX_STAT).await.map_err(Refusal)
+    let body = read_error(answer).await.map_err(Refusal)?;
+    read_json(body, MAX_STAT).await.map_err(Refusal)
 }
 
 fn own(row: DropRow) -> OwnDrop {

@@ -57,7 +57,7 @@ pub(crate) enum No {
     #[error("a name is too long")]
     BadName,
     #[error("there is no such mailbox")]
-    NoMailbox,
+    Gone,
     #[error("the mailbox is full")]
     Full,
     #[error("too many mailboxes; try again in some minutes")]
@@ -252,7 +252,7 @@ impl Mailboxes {
     ) -> Result<Vec<Message>, No> {
         self.tidy(Instant::now());
         self.enter(app, id, side, place.address)?;
-        let mailbox = self.mailboxes.get_mut(&(app.to_owned(), id.to_owned())).ok_or(No::NoMailbox)?;
+        let mailbox = self.mailboxes.get_mut(&(app.to_owned(), id.to_owned())).ok_or(No::Gone)?;
         mailbox.listeners.insert(place.number, outbox);
         Ok(mailbox.messages.clone())
     }
@@ -269,7 +269,7 @@ impl Mailboxes {
     pub(super) fn add(&mut self, app: &str, id: &str, message: Message) -> Result<(), No> {
         let bytes = message.body.len();
         let all = self.bytes;
-        let mailbox = self.mailboxes.get_mut(&(app.to_owned(), id.to_owned())).ok_or(No::NoMailbox)?;
+        let mailbox = self.mailboxes.get_mut(&(app.to_owned(), id.to_owned())).ok_or(No::Gone)?;
         if message.phase.len() > MAX_NAME_BYTES {
             return Err(No::BadName);
         }
@@ -298,7 +298,7 @@ impl Mailboxes {
 
     /// A side says with which key it comes to the relay.
     pub(super) fn meet(&mut self, app: &str, id: &str, side: &str, key: DeviceId) -> Result<(), No> {
-        let mailbox = self.mailboxes.get_mut(&(app.to_owned(), id.to_owned())).ok_or(No::NoMailbox)?;
+        let mailbox = self.mailboxes.get_mut(&(app.to_owned(), id.to_owned())).ok_or(No::Gone)?;
         mailbox.keys.insert(side.to_owned(), key);
         Ok(())
     }

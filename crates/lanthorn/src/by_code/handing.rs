@@ -16,8 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::giving::Giver;
-use crate::delivery::Got;
-use crate::fetch::Progress;
+use crate::delivery::Telling;
 
 /// How long a taker that cannot be reached is waited for. The code is good meanwhile, should it be typed again.
 const AWAY: Duration = Duration::from_secs(600);
@@ -109,30 +108,30 @@ impl Handing {
 
     /// Sends until everything is there, begun anew where it breaks.
     async fn send(&mut self, giver: &Giver, door: &Door) -> Ended {
-        let progress = if giver.says.json { Progress::silent() } else { Progress::shown() };
-        giver.says.event("connecting", json!({}), "Connecting.");
+        let telling = Telling::new(giver.says.json);
         let (mut wait, mut last_there, began) = (FIRST_WAIT, Instant::now(), Instant::now());
         while last_there.elapsed() < AWAY {
-            let (got, found) = (Got::default(), AtomicU64::new(0));
-            let ended = self.run_once(giver, door, &progress, &got, &found).await;
+            // That standard output is gone is noticed when the next code is shown.
+            let _ = telling.connects();
+            let found = AtomicU64::new(0);
+            let ended = self.run_once(giver, door, &telling, &found).await;
             self.connected.store(false, Ordering::Relaxed);
-            match ended {
+            let broken = match ended {
                 Ok(Ok(())) => {
-                    drop(progress);
+                    drop(telling);
                     giver.done(found.into_inner(), began.elapsed());
                     return Ended::Delivered;
                 }
                 Ok(Err(SendError::Refused(why))) if !may_pass(why.code) => {
                     return Ended::Failed(agent::transfer::error(why));
                 }
-                Ok(Err(error)) => tracing::debug!(%error, ?wait, "begun anew"),
+                Ok(Err(broken)) => broken,
                 Err(ended) => return ended,
-            }
-            if got.bytes() > 0 {
+            };
+            if telling.has_got_something() {
                 (wait, last_there) = (FIRST_WAIT, Instant::now());
             }
-            // Said anew by the receiver.
-            progress.retreat(got.bytes());
+            let _ = telling.broke(&broken);
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -144,21 +143,17 @@ impl Handing {
         &mut self,
         giver: &Giver,
         door: &Door,
-        progress: &Progress,
-        got: &Got,
+        telling: &Telling,
         found: &AtomicU64,
     ) -> Result<Result<(), SendError>, Ended> {
         let connected = &self.connected;
         let run = send(sending(giver, door), |word: Heard| {
             match word {
-                Heard::Begun { resumed } => {
-                    connected.store(true, Ordering::Relaxed);
-                    tell_way(giver, door.taker, resumed);
-                }
+                Heard::Begun { .. } => connected.store(true, Ordering::Relaxed),
                 Heard::Found { bytes, .. } => found.store(bytes, Ordering::Relaxed),
                 _ => {}
             }
-            got.hear(progress, word);
+            telling.hear(&word, giver.endpoint.path(door.taker).lane.map(super::way));
         });
         tokio::pin!(run);
         loop {
@@ -209,13 +204,6 @@ fn learn(giver: &Giver, taker: DeviceId, addresses: Addresses, has_relay: bool) 
         giver.endpoint.use_relays(&[Meeting { relay: relay.clone(), with: taker }], Vec::new());
     }
     giver.endpoint.learn(taker, Addresses { relay, ..addresses });
-}
-
-fn tell_way(giver: &Giver, taker: DeviceId, resumed: bool) {
-    let path = giver.endpoint.path(taker);
-    let (word, way) = super::way(path.lane);
-    let again = if resumed { "It goes on where it stopped, " } else { "Sending, " };
-    giver.says.event("sending", json!({ "way": word, "resumed": resumed }), &format!("{again}{way}."));
 }
 
 fn taken_back() -> ApiError {

@@ -10,8 +10,9 @@ use proto::api::catalog::Share;
 use proto::api::drops::{MadeDrop, MakeDrop};
 use proto::id::DropId;
 
-use super::{ByCode, Gift};
+use super::ByCode;
 use crate::config::Config;
+use crate::delivery::Choice;
 use crate::offering::own_shares;
 use crate::signed_in::SignedIn;
 
@@ -25,8 +26,13 @@ pub struct Link {
 
 impl Link {
     /// Makes one, where that is possible.
-    pub async fn make(how: &ByCode, gift: &Gift, config: &Config) -> Option<Self> {
-        match Self::try_make(how, gift, config).await {
+    pub async fn make(
+        how: &ByCode,
+        choice: &Choice,
+        message: Option<&String>,
+        config: &Config,
+    ) -> Option<Self> {
+        match Self::try_make(how, choice, message, config).await {
             Ok(link) => link,
             Err(error) => {
                 tracing::debug!(error = format!("{error:#}"), "no link");
@@ -35,14 +41,20 @@ impl Link {
         }
     }
 
-    async fn try_make(how: &ByCode, gift: &Gift, config: &Config) -> Result<Option<Self>> {
+    async fn try_make(
+        how: &ByCode,
+        choice: &Choice,
+        message: Option<&String>,
+        config: &Config,
+    ) -> Result<Option<Self>> {
         // What is left out of a folder would be in the archive that a browser gets.
-        let is_file = |path: &PathBuf| path.is_file();
-        if gift.paths.is_empty() || !gift.paths.iter().all(is_file) {
+        let files: Vec<PathBuf> =
+            choice.paths.iter().map(std::fs::canonicalize).collect::<Result<_, _>>().unwrap_or_default();
+        if files.is_empty() || choice.text.is_some() || !files.iter().all(|file| file.is_file()) {
             return Ok(None);
         }
         let shares = own_shares(config).await?;
-        let Some((share, paths)) = shares.iter().find_map(|share| Some((share, within(share, &gift.paths)?)))
+        let Some((share, paths)) = shares.iter().find_map(|share| Some((share, within(share, &files)?)))
         else {
             return Ok(None);
         };
@@ -51,7 +63,7 @@ impl Link {
             paths,
             lifetime_seconds: how.expires.whole_seconds().unsigned_abs().max(60),
             downloads: Some(how.downloads),
-            message: gift.message.clone(),
+            message: message.cloned(),
         };
         let at = SignedIn::open(config, None).await?;
         let made: MadeDrop = at.ask(Method::POST, "/api/v1/drops", &asked).await?;

@@ -11,29 +11,25 @@ mod handing;
 mod link;
 mod places;
 mod says;
-mod standard_input;
 mod taking;
 
-use std::path::PathBuf;
-
-use agent::transfer::outgoing::Source;
 use anyhow::Result;
 use clap::Args;
 use peer::code::{Code, CodeError, Waiting, unknown_word};
 use peer::{Endpoint, LaneKind};
-use proto::api::transfers::{ExpectedItem, OfferedItem};
+use proto::api::transfers::{ExpectedItem, Way};
 use proto::wire::by_code::{MAX_TEXT_BYTES, Offer};
 use proto::{ErrorCode, TransferId, TransferItemId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::delivery::Choice;
 use crate::report::{Interrupted, failure};
 use crate::subjects;
 
 pub use places::Place;
 pub use says::Says;
-pub use standard_input::spooled;
 pub use taking::Taker;
 
 /// How long a code is good at most.
@@ -47,9 +43,6 @@ const LIKE: f64 = 0.6;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Without --to")]
 pub struct ByCode {
-    /// Send this text in place of files.
-    #[arg(long, value_name = "TEXT", conflicts_with = "to")]
-    pub text: Option<String>,
     /// How long the code is good: 1m to 24h.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = subjects::lifetime, conflicts_with = "to")]
     pub expires: time::Duration,
@@ -62,20 +55,13 @@ pub struct ByCode {
     pub rendezvous: Option<String>,
 }
 
-/// What is given.
-pub struct Gift {
-    /// Files and folders, each as it is offered.
-    pub items: Vec<(Source, OfferedItem)>,
-    /// Where they are.
-    pub paths: Vec<PathBuf>,
-    /// A word that goes with it.
-    pub message: Option<String>,
-    /// Say it to programs.
-    pub json: bool,
-}
-
 /// Gives to whoever has the code, until all have it.
-pub fn give(how: &ByCode, gift: Gift, config: &Config) -> Result<()> {
+pub fn give(
+    how: &ByCode,
+    choice: &Choice,
+    (message, json): (Option<String>, bool),
+    config: &Config,
+) -> Result<()> {
     if how.expires > LONGEST {
         return Err(failure(
             ErrorCode::BadParameter,
@@ -83,28 +69,25 @@ pub fn give(how: &ByCode, gift: Gift, config: &Config) -> Result<()> {
             "--expires 24h",
         ));
     }
-    if how.text.as_ref().is_some_and(|text| text.len() > MAX_TEXT_BYTES) {
-        return Err(failure(
-            ErrorCode::BadParameter,
-            format!("A text has at most {MAX_TEXT_BYTES} bytes."),
-            "Send it as a file; a dash reads standard input: lanthorn send -",
-        ));
-    }
+    // A text alone goes with the offer itself.
+    let text = choice.text.clone().filter(|text| choice.paths.is_empty() && text.len() <= MAX_TEXT_BYTES);
+    let chosen = if text.is_some() { None } else { Some(choice.look()?) };
+    let (sources, offered) =
+        chosen.as_ref().map(|chosen| (chosen.sources.clone(), chosen.offered.clone())).unwrap_or_default();
     runtime()?.block_on(async {
         let giving = async {
             let (place, hosted) = places::for_giver(config, how.rendezvous.as_deref()).await?;
-            let link = link::Link::make(how, &gift, config).await;
+            let link = link::Link::make(how, choice, message.as_ref(), config).await;
             let key = taking::ephemeral()?;
             let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
-            let (sources, items): (Vec<_>, Vec<_>) = gift.items.into_iter().unzip();
             let numbered = |offered| ExpectedItem { id: TransferItemId::generate(), offered };
             let offer = Offer {
                 transfer: TransferId::generate(),
                 from: config.device_name.clone(),
                 giver: key.id(),
-                message: gift.message,
-                text: how.text.clone(),
-                items: items.into_iter().map(numbered).collect(),
+                message,
+                text,
+                items: offered.into_iter().map(numbered).collect(),
             };
             let offer = fitting(offer);
             let giver = giving::Giver {
@@ -117,7 +100,7 @@ pub fn give(how: &ByCode, gift: Gift, config: &Config) -> Result<()> {
                 downloads: how.downloads,
                 until: Instant::now() + how.expires.unsigned_abs(),
                 link: link.as_ref().map(|link| link.url.clone()),
-                says: Says { json: gift.json },
+                says: Says { json },
                 revoked: CancellationToken::new(),
             };
             let ended = giver.run().await;
@@ -210,13 +193,12 @@ fn not_met(error: CodeError, code: &Code, place: &Place) -> anyhow::Error {
     }
 }
 
-/// How bytes flow: for programs, and for people.
-fn way(lane: Option<LaneKind>) -> (&'static str, &'static str) {
+/// How bytes flow.
+const fn way(lane: LaneKind) -> Way {
     match lane {
-        Some(LaneKind::Lan) => ("lan", "directly on this network"),
-        Some(LaneKind::Direct) => ("direct", "directly"),
-        Some(LaneKind::Relayed) => ("relayed", "through the coordinator's relay: no direct way was found"),
-        None => ("unknown", "by a way that is not known yet"),
+        LaneKind::Lan => Way::Lan,
+        LaneKind::Direct => Way::Direct,
+        LaneKind::Relayed => Way::Relayed,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 use http::Method;
+use proto::ErrorCode;
 use proto::api::transfers::{EndTransfer, OfferTransfer, OfferedItem, Transfer, TransferState};
 
 use super::asking::Asking;
@@ -15,7 +16,9 @@ use crate::cli::Typed;
 use crate::delivery::{Choice, Chosen, Delivery, Note, Telling, ended};
 use crate::places::Catalog;
 use crate::print;
+use crate::report::failure;
 use crate::signed_in::SignedIn;
+use crate::telemetry;
 
 /// What was typed after `send`.
 ///
@@ -38,11 +41,13 @@ pub struct SendFiles {
     /// Say what happens in lines of JSON, an event each; the last one has the transfer.
     #[command(flatten)]
     asking: Asking,
+    #[command(flatten)]
+    by_code: by_code::ByCode,
 }
 
 /// Sends them.
 pub fn run(command: &SendFiles, typed: &Typed) -> Result<()> {
-    let Some(to) = &command.to else { return by_code::give(&command.choice.paths, typed) };
+    let Some(to) = &command.to else { return command.give(typed) };
     // Looked at before anybody is asked.
     let chosen = command.choice.look()?;
     let rate_limit = crate::config::resolve(&typed.settings)?.rate_limit();
@@ -65,6 +70,21 @@ pub fn run(command: &SendFiles, typed: &Typed) -> Result<()> {
 }
 
 impl SendFiles {
+    /// Gives to whoever has the code.
+    fn give(&self, typed: &Typed) -> Result<()> {
+        telemetry::start_if_asked(&typed.output);
+        if self.asking.on.is_some() || self.passcode.is_some() {
+            return Err(failure(
+                ErrorCode::BadParameter,
+                "--on and --passcode go with --to.",
+                "Name who is to receive it: --to DEVICE; or where the code is exchanged: --rendezvous ADDRESS",
+            ));
+        }
+        let config = crate::config::resolve(&typed.settings)?;
+        let message = self.message.clone();
+        by_code::give(&self.by_code, &self.choice, (message, self.asking.json), &config)
+    }
+
     fn note(&self, at: &SignedIn, to: &str) -> Result<Option<Note>> {
         let about = |chosen: Vec<String>| Note::about(at.state(), at.coordinator(), to, &chosen);
         self.choice.again().map(about).transpose()

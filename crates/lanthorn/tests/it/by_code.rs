@@ -105,7 +105,7 @@ fn two_strangers_meet_at_a_coordinator_and_nothing_else_stays() {
     let mut giver = Giver::start(&attic, &[text_of(&album), text_of(&note)]);
     let (code, at) = giver.code();
     received(&stranger, &code, &at, &["--into", "into"]);
-    assert_eq!(giver.event("sending")["way"], "lan");
+    assert_eq!(giver.event("begun")["way"], "lan");
     assert_eq!(giver.event("done")["bytes"], large.len() as u64 + 5);
     giver.ends_well();
     let into = into(&stranger);
@@ -194,14 +194,14 @@ fn who_is_interrupted_takes_the_same_code_again_and_goes_on() {
     });
     first.kill().unwrap();
     first.wait().unwrap();
-    assert_eq!(giver.event("sending")["resumed"], false);
+    assert_eq!(giver.event("begun")["resumed"], false);
     assert!(!into(&other).join("large.bin").exists(), "what is not whole is not there");
     // The giver may not have noticed yet that nobody is there any more.
     until("it is taken again", || {
         let again = receiving(&other, &code, &at, &["--into", "into"]).output().unwrap();
         again.status.success().then_some(())
     });
-    assert_eq!(giver.event("sending")["resumed"], true);
+    assert_eq!(giver.event("begun")["resumed"], true);
     giver.event("done");
     giver.ends_well();
     assert!(std::fs::read(into(&other).join("large.bin")).unwrap() == large);
@@ -239,7 +239,7 @@ fn without_a_direct_way_it_goes_through_the_relay_where_they_met() {
     let mut giver = Giver::start(&one, &[text_of(&file), "--rendezvous", &at]);
     let (code, _) = giver.code();
     received(&other, &code, &at, &["--into", "into"]);
-    assert_eq!(giver.event("sending")["way"], "relayed");
+    assert_eq!(giver.event("begun")["way"], "relayed");
     giver.ends_well();
     assert!(std::fs::read(into(&other).join("large.bin")).unwrap() == large);
 }
