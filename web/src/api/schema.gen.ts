@@ -859,6 +859,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own drops. */
+        get: operations["get_api_v1_drops"];
+        put?: never;
+        /** Has something wait behind a link. */
+        post: operations["post_api_v1_drops"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drops/{drop}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is behind a link: names and sizes. Whoever has its secret is told. */
+        get: operations["get_api_v1_drops_drop"];
+        put?: never;
+        post?: never;
+        /** Ends a drop, and every download of it. */
+        delete: operations["delete_api_v1_drops_drop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drops/{drop}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything of a drop as one zip archive. */
+        get: operations["get_api_v1_drops_drop_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drops/{drop}/files/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One file of a drop, with ranges; a folder as a zip archive. */
+        get: operations["get_api_v1_drops_drop_files_n"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drops/{drop}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a download: what is answered opens the content as often as is wanted. */
+        post: operations["post_api_v1_drops_drop_take"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/token": {
         parameters: {
             query?: never;
@@ -2153,6 +2240,25 @@ export interface components {
             /** @description To be sent to the device as `Authorization: Bearer …`. */
             ticket: string;
         };
+        /** @description What waits behind a link. */
+        DropId: string;
+        /** @description One file or folder of a drop. */
+        DropItem: {
+            /**
+             * Format: int64
+             * @description How many files a folder has, where its sender has counted them.
+             */
+            files?: number | null;
+            /** @description True for a folder. */
+            is_folder: boolean;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description A file's bytes; of a folder only where its sender has counted them.
+             */
+            size?: number | null;
+        };
         /** @description What one person may do with a share, and why. */
         Effective: {
             /** @description The grants that make it up; empty for the owner, who needs none. */
@@ -2658,6 +2764,15 @@ export interface components {
             /** @description The owner's PIN. */
             pin: string;
         };
+        /** @description A new drop with its secret, which is never told again. */
+        MadeDrop: {
+            /** @description The drop. */
+            drop: components["schemas"]["OwnDrop"];
+            /** @description The address to give away: `https://…/d/SECRET`. */
+            link: string;
+            /** @description What opens it. */
+            secret: string;
+        };
         /** @description A new invite with its secret, which is never told again. */
         MadeInvite: {
             /** @description The invite. */
@@ -2668,6 +2783,25 @@ export interface components {
             url: string;
             /** @description Its secret as sixteen words, to be read out. */
             words: string;
+        };
+        /** @description Has something wait behind a link: `POST /api/v1/drops`, signed in, with the right to read and download it. */
+        MakeDrop: {
+            /**
+             * Format: int32
+             * @description How often it may be taken; as often as anybody likes, if absent.
+             */
+            downloads?: number | null;
+            /**
+             * Format: int64
+             * @description Seconds for which the link is good: 60 to 2,592,000.
+             */
+            lifetime_seconds: number;
+            /** @description A word to whoever opens the link: at most 500 characters. */
+            message?: string | null;
+            /** @description Files and folders in it: 1 to 200. */
+            paths: string[];
+            /** @description The share in which it is. */
+            share_id: components["schemas"]["ShareId"];
         };
         /** @description The body of `mkdir`. */
         MakeFolder: {
@@ -2830,6 +2964,25 @@ export interface components {
             /** @description The passcode; not needed where the sender is trusted, or to have the ticket renewed. */
             passcode?: string | null;
         };
+        /** @description A drop, as whoever has the link sees it: `GET /api/v1/drops/{secret}`, without a sign-in. */
+        OpenedDrop: {
+            /**
+             * Format: int32
+             * @description How often it may still be taken; as often as anybody likes, if absent.
+             */
+            downloads_left?: number | null;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            expires_at: string;
+            /** @description Whose it is: a name. */
+            from: string;
+            /** @description Files and folders: the first is `…/files/0`. A folder comes as a zip archive. */
+            items: components["schemas"]["DropItem"][];
+            /** @description The word that goes with it. */
+            message?: string | null;
+        };
         /** @description A transfer that may begin, or go on. */
         OpenedTransfer: {
             /** @description Where the receiver is reached directly. */
@@ -2851,6 +3004,43 @@ export interface components {
          * @enum {string}
          */
         Outcome: "done" | "replaced" | "renamed" | "skipped" | "failed";
+        /** @description A drop, as whoever made it sees it. */
+        OwnDrop: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How often it may still be taken; as often as anybody likes, if absent.
+             */
+            downloads_left?: number | null;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            expires_at: string;
+            /** @description The drop. */
+            id: components["schemas"]["DropId"];
+            /** @description The word that goes with it. */
+            message?: string | null;
+            /** @description Its files and folders, from the share's root. */
+            paths: string[];
+            share_id?: components["schemas"]["ShareId"] | null;
+            /**
+             * Format: int32
+             * @description How often it was taken.
+             */
+            taken: number;
+            /** @description What it is of: the first name, and how many more. */
+            title: string;
+        };
+        /** @description Somebody's drops, newest first: `GET /api/v1/drops`. `DELETE /api/v1/drops/{id}` ends one. */
+        OwnDrops: {
+            /** @description All that are not over. */
+            drops: components["schemas"]["OwnDrop"][];
+        };
         /** @description A device as it is kept. `/api/v1/devices`. */
         PairedDevice: {
             /** @description The device. */
@@ -3341,6 +3531,16 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "everyone";
+        };
+        /** @description A download that was taken: `POST /api/v1/drops/{secret}/take`. */
+        TakenDrop: {
+            /**
+             * Format: int32
+             * @description How often it may still be taken by others.
+             */
+            downloads_left?: number | null;
+            /** @description Opens the content: `…/files/{n}?take=…`, `…/archive?take=…` (all of it as one zip archive). */
+            take: string;
         };
         /** @description A device asks for an access token. */
         TokenRequest: {
@@ -6272,6 +6472,286 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_drops: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnDrops"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_drops: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeDrop"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeDrop"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_drops_drop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the link's secret */
+                drop: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedDrop"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    delete_api_v1_drops_drop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the drop's id */
+                drop: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_drops_drop_archive: {
+        parameters: {
+            query?: {
+                /** @description a download that was taken; without it, this is one more */
+                take?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the link's secret */
+                drop: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_api_v1_drops_drop_files_n: {
+        parameters: {
+            query?: {
+                /** @description a download that was taken; without it, this is one more */
+                take?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the link's secret */
+                drop: string;
+                /** @description which of its items, from 0 */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_api_v1_drops_drop_take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the link's secret */
+                drop: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenDrop"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
