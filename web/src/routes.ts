@@ -8,6 +8,7 @@ export type Route =
   | { page: 'trash'; device: string; share: string }
   | { page: 'inbox' }
   | { page: 'transfers' }
+  | { page: 'drop'; secret: string }
   | { page: 'devices' }
   | { page: 'people' }
   | { page: 'activity' }
@@ -50,6 +51,7 @@ export function parseRoute(pathname: string): Route {
   if (first === 'files' && device && share) return { page: 'folder', device, share, path };
   if (first === 'edit' && device && share && path) return { page: 'edit', device, share, path };
   if (first === 'trash' && device && share && names.length === 0) return { page: 'trash', device, share };
+  if (first === 'd' && device && !share) return { page: 'drop', secret: device };
   if (parts.length > 1) return { page: 'missing' };
   return SIMPLE.get(first) ?? { page: 'missing' };
 }

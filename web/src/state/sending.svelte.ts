@@ -1,11 +1,16 @@
 // Which window about sending is open, for all of the page: small, since all of it has it. The windows are fetched when the
 // first one is.
 import type { Transfer } from '../api/types';
+import type { LocalItem } from '../transfer/local';
 import { catalog } from './catalog.svelte';
 import type { Chosen } from './entries';
 import { session } from './session.svelte';
 
-export type SendingWindow = { kind: 'passcode'; transfer: Transfer } | { kind: 'send'; chosen: Chosen[] };
+export type SendingWindow =
+  | { kind: 'passcode'; transfer: Transfer }
+  | { kind: 'send'; chosen: Chosen[] }
+  | { kind: 'send-local'; local: LocalItem[] }
+  | { kind: 'link'; chosen: Chosen[] };
 
 /** Whether these may be sent: what one may save can be given away, from one share at a time. */
 export function maySend(chosen: readonly Chosen[]): boolean {
@@ -29,6 +34,12 @@ class Sending {
 
   /** Asks to whom these shall go. */
   send = (chosen: Chosen[]) => (this.window = { kind: 'send', chosen });
+
+  /** Asks to whom these files of this device shall go. */
+  sendLocal = (local: LocalItem[]) => (this.window = { kind: 'send-local', local });
+
+  /** Has these wait behind a link. */
+  link = (chosen: Chosen[]) => (this.window = { kind: 'link', chosen });
 
   /** Closes this window, unless another one has taken its place. */
   close(window: SendingWindow): void {
