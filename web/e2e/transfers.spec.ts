@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { expect, test, type Machine } from './rig';
-import { joinAsAna, offer } from './sending';
+import { guest, joinAsAna, offer } from './sending';
 
 test.setTimeout(120_000);
 
@@ -13,6 +13,16 @@ const inbox = (machine: Machine, ...names: string[]) =>
 const dialog = (page: Page, name: string | RegExp) => page.getByRole('dialog', { name });
 const line = (page: Page, list: string, name: string): Locator =>
   page.getByRole('list', { name: list }).getByRole('listitem').filter({ hasText: name }).first();
+
+/** Picks files of the visitor's device, to be sent. */
+async function pickFiles(page: Page, files: string[]): Promise<void> {
+  // The browser's own window for handles opens in no test; the old way does.
+  await page.evaluate(() => Object.assign(window, { showOpenFilePicker: undefined }));
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Send from this device' }).click();
+  await page.getByRole('menuitem', { name: 'Files…' }).click();
+  await (await chooser).setFiles(files);
+}
 
 /** A folder and a file on Garage, to be sent. */
 function harbour(second: Machine): string[] {
@@ -143,4 +153,49 @@ test('somebody is trusted, needs to ask no more, and has to again', async ({ mac
   await page.getByRole('button', { name: 'Reject…' }).click();
   await dialog(page, 'Reject what Ana sends?').getByRole('button', { name: 'Reject' }).click();
   expect((await asked.ended).code).not.toBe(0);
+});
+
+test('a browser sends files of its device, and goes on where a break or a reload stopped it', async ({
+  machine,
+  page,
+  browser,
+}) => {
+  const ana = await guest(machine, page, browser);
+  await page.goto(`${machine.url}/inbox`);
+  await ana.goto(`${machine.url}/transfers`);
+  const film = join(machine.home, 'film.bin');
+  writeFileSync(film, Buffer.alloc(20_000_000, 5));
+  const picked = [film, join(machine.home, 'empty.txt')];
+  writeFileSync(join(machine.home, 'empty.txt'), '');
+
+  await pickFiles(ana, picked);
+  const send = dialog(ana, 'Send 2 items');
+  await send
+    .getByRole('radio', { name: /owner|Attic|Owner/ })
+    .first()
+    .check();
+  await send.getByLabel('A word, if you like').fill('the film');
+  await send.getByRole('button', { name: 'Send', exact: true }).click();
+
+  await expect(page.getByRole('article').getByText('the film')).toBeVisible();
+  await page.getByRole('button', { name: 'Accept…' }).click();
+  await dialog(page, 'Accept from Ana').getByLabel('Passcode').fill('1357');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Tell Ana these four digits')).toBeVisible();
+
+  // The line breaks for a while after the first chunk.
+  let chunks = 0;
+  await ana.route('**/chunk?*', (route) => ((chunks += 1) === 2 ? route.abort() : route.continue()));
+  await ana.getByRole('status').getByRole('button', { name: 'Type it' }).click();
+  const passcode = dialog(ana, /accepted$/);
+  await passcode.getByLabel('Passcode').fill('1111');
+  await ana.keyboard.press('Enter');
+  await expect(passcode.getByRole('alert')).toContainText('That is not the passcode.');
+  await passcode.getByLabel('Passcode').fill('1357');
+  await ana.keyboard.press('Enter');
+  await expect(line(ana, 'Ended', 'film.bin and 1 more').getByText('Arrived')).toBeVisible();
+  await expect(page.getByText('film.bin and 1 more arrived')).toBeVisible();
+  expect(chunks).toBeGreaterThan(2);
+  expect(readFileSync(inbox(machine, 'film.bin')).equals(readFileSync(film))).toBe(true);
+  expect(readFileSync(inbox(machine, 'empty.txt')).length).toBe(0);
 });

@@ -59,7 +59,7 @@ function machine({ id, name, online }: Device): Recipient {
   };
 }
 
-/** Somebody with one machine is sent to as a person: it is the same. */
+/** Somebody with one machine is shown once: the person or the machine, it is the same. */
 function withPerson(id: string, name: string, machines: Recipient[]): Recipient[] {
   const online = machines.some((one) => one.online);
   const person: Recipient = {
@@ -70,7 +70,8 @@ function withPerson(id: string, name: string, machines: Recipient[]): Recipient[
     person: true,
     to: { receiver_principal_id: id },
   };
-  return machines.length > 1 ? [person, ...machines] : [person];
+  const [only, ...more] = machines;
+  return only && more.length === 0 ? [{ ...person, to: only.to }] : [person, ...machines];
 }
 
 const onlineFirst = (a: Recipient, b: Recipient) =>
