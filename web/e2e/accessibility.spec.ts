@@ -194,6 +194,36 @@ for (const [size, options] of Object.entries(SIZES)) {
       await check(page, 'sending');
     });
 
+    test('links are accessible', async ({ machine, page, browser }) => {
+      machine.put('notes.txt', 'words');
+      machine.put('photos/boats.jpg', 'boats');
+      await page.goto(await machine.address(page));
+      await expect(page.getByRole('row', { name: 'notes.txt' })).toBeVisible();
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('Control+Enter');
+      await page.getByRole('button', { name: 'Make a link instead…' }).click();
+      await check(page, 'making a link');
+      await page.getByRole('button', { name: 'Make the link' }).click();
+      const link = page.getByText(/\/d\//).first();
+      await expect(link).toBeVisible();
+      await check(page, 'a link');
+      const { pathname } = new URL(await link.innerText());
+      await page.getByRole('button', { name: 'Done' }).click();
+      const guest = await browser.newPage({ ...options, locale: 'en-GB', reducedMotion: 'reduce' });
+      await guest.goto(`${machine.url}${pathname}`);
+      await expect(guest.getByRole('button', { name: 'Download all' })).toBeVisible();
+      await check(guest, 'where a link leads');
+      await page.goto(`${machine.url}/transfers`);
+      await expect(page.getByRole('heading', { name: 'Links' })).toBeVisible();
+      await check(page, 'the list of links');
+      await page.getByRole('button', { name: /^End the link to/ }).click();
+      await expect(page.getByText(/leads nowhere any more$/)).toBeVisible();
+      await guest.reload();
+      await expect(guest.getByText('This link leads nowhere any more')).toBeVisible();
+      await check(guest, 'a link that is over');
+      await guest.close();
+    });
+
     test('the explorer is accessible', async ({ machine, page }) => {
       machine.put('mix/tram.png', picture(300, 200));
       machine.put('mix/song.mp3', 'x');

@@ -1,5 +1,6 @@
 // Two people with a machine each: Attic's owner, and Ana, who came with her Garage by an invite and may send to Attic.
-import type { Browser, Page } from '@playwright/test';
+import { join } from 'node:path';
+import type { Browser, Locator, Page } from '@playwright/test';
 import { expect, type Machine } from './rig';
 
 interface Made {
@@ -55,3 +56,11 @@ export function offer(machine: Machine, second: Machine, paths: string[], ...mor
   const on = `127.0.0.1:${machine.port}`;
   return { ended: second.run('send', ...paths, '--on', on, '--to', 'Attic', ...more) };
 }
+
+/** Something in the inbox of a machine. */
+export const inbox = (machine: Machine, ...names: string[]) =>
+  join(machine.home, '.local/state/lanthorn/inbox', ...names);
+export const dialog = (page: Page, name: string | RegExp) => page.getByRole('dialog', { name });
+/** A transfer, or whatever else is listed. */
+export const line = (page: Page, list: string, name: string): Locator =>
+  page.getByRole('list', { name: list }).getByRole('listitem').filter({ hasText: name }).first();

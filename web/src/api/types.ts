@@ -118,49 +118,13 @@ export type TrustLimits = Schemas['TrustLimits'];
 export type TrustedSender = Schemas['TrustedSender'];
 export type TrustedSenders = Schemas['TrustedSenders'];
 
-export interface MakeDrop {
-  share_id: string;
-  paths: string[];
-  lifetime_seconds: number;
-  downloads?: number | null;
-  message?: string | null;
-}
-export interface OwnDrop {
-  id: string;
-  title: string;
-  share_id?: string | null;
-  paths: string[];
-  message?: string | null;
-  created_at: string;
-  expires_at: string;
-  taken: number;
-  downloads_left?: number | null;
-}
-export interface MadeDrop {
-  drop: OwnDrop;
-  secret: string;
-  link: string;
-}
-export interface OwnDrops {
-  drops: OwnDrop[];
-}
-export interface DropItem {
-  name: string;
-  is_folder: boolean;
-  size?: number | null;
-  files?: number | null;
-}
-export interface OpenedDrop {
-  from: string;
-  message?: string | null;
-  expires_at: string;
-  downloads_left?: number | null;
-  items: DropItem[];
-}
-export interface TakenDrop {
-  take: string;
-  downloads_left?: number | null;
-}
+export type MakeDrop = Schemas['MakeDrop'];
+export type MadeDrop = Schemas['MadeDrop'];
+export type OwnDrop = Schemas['OwnDrop'];
+export type OwnDrops = Schemas['OwnDrops'];
+export type OpenedDrop = Schemas['OpenedDrop'];
+export type DropItem = Schemas['DropItem'];
+export type TakenDrop = Schemas['TakenDrop'];
 
 /** The body of every error answer. */
 export type ApiError = Omit<Schemas['ApiError'], 'code'> & { code: ErrorCode };

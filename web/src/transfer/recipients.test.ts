@@ -39,7 +39,11 @@ describe('to whom something can be sent', () => {
     const [mine, ana, , ben] = groups(undefined);
     expect(mine?.recipients.map(({ asleep }) => asleep)).toEqual([undefined, undefined, 'cellar']);
     expect(ana?.recipients[0]).toMatchObject({ online: true, asleep: undefined });
-    expect(ben?.recipients[0]).toMatchObject({ asleep: 'shed', to: { receiver_device_id: 'shed' } });
+    expect(ben?.recipients[0]).toMatchObject({
+      asleep: 'shed',
+      machine: 'shed',
+      to: { receiver_device_id: 'shed' },
+    });
   });
 
   it('leaves out where one may not send, and where the files are', () => {

@@ -6,6 +6,8 @@ export interface Recipient {
   key: string;
   name: string;
   online: boolean;
+  /** The one machine of a person who has no other. */
+  machine?: string;
   /** What is away still, so that it waits; none for a person with a machine that answers. */
   asleep?: string;
   /** True for a person: the coordinator chooses the machine, and they may choose another. */
@@ -71,7 +73,7 @@ function withPerson(id: string, name: string, machines: Recipient[]): Recipient[
     to: { receiver_principal_id: id },
   };
   const [only, ...more] = machines;
-  return only && more.length === 0 ? [{ ...person, to: only.to }] : [person, ...machines];
+  return only && more.length === 0 ? [{ ...person, machine: only.name, to: only.to }] : [person, ...machines];
 }
 
 const onlineFirst = (a: Recipient, b: Recipient) =>
