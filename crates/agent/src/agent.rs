@@ -22,6 +22,7 @@ use crate::serve::search::Turnstile;
 use crate::serve::ticket_check::TicketCheck;
 use crate::share::ShareRoot;
 use crate::transfer::inbox::Inbox;
+use crate::transfer::outbox::Outbox;
 use crate::transfer::outgoing::RateLimit;
 
 /// What an agent needs to know to start.
@@ -77,6 +78,7 @@ pub struct Agent {
     searches: Turnstile,
     running: Running,
     inbox: Inbox,
+    outbox: Outbox,
 }
 
 impl Agent {
@@ -94,6 +96,7 @@ impl Agent {
             searches: Turnstile::default(),
             running: Running::default(),
             inbox: Inbox::default(),
+            outbox: Outbox::default(),
         })
     }
 
@@ -137,6 +140,12 @@ impl Agent {
     #[must_use]
     pub const fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    /// What is sent of the shares here.
+    #[must_use]
+    pub const fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Something has ended before its time: its tickets count no more, and what is served for it breaks off.

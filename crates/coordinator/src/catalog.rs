@@ -6,10 +6,12 @@ use std::collections::HashSet;
 use proto::api::events::Happening;
 use proto::ticket::Resource;
 use proto::wire::link::{Addresses, OfferedShare, Revoked};
-use proto::{DeviceId, Permission, PrincipalId, ShareId};
+use proto::{DeviceId, Permission, PrincipalId, ShareId, TransferId};
 use time::OffsetDateTime;
 
-use crate::access::{Caller, Denied, Grant, Held, Place, authorize, authorize_device, effective};
+use crate::access::{
+    Caller, Denied, Grant, Held, Place, authorize, authorize_device, authorize_sending, effective,
+};
 use crate::clock::{from_ms, to_ms};
 use crate::coordinator::Rooms;
 use crate::store::devices::DeviceRow;
@@ -153,6 +155,18 @@ impl Rooms {
         let placed = self.share(share).filter(|share| share.place.device == device).ok_or(Denied::Unknown)?;
         let granted = self.rights.held(caller.principal, share, self.now_ms());
         authorize(caller, &placed.place, share, granted, permission)
+    }
+
+    /// Decides whether the caller may have a share's machine send of it.
+    pub(crate) fn allow_sending(
+        &self,
+        caller: &Caller,
+        share: ShareId,
+        transfer: TransferId,
+    ) -> Result<Grant, Denied> {
+        let placed = self.share(share).ok_or(Denied::Unknown)?;
+        let granted = self.rights.held(caller.principal, share, self.now_ms());
+        authorize_sending(caller, &placed.place, (share, transfer), granted)
     }
 
     /// Decides whether the caller may ask a device what it is.

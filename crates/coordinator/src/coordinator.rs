@@ -290,6 +290,12 @@ impl Coordinator {
         self.rooms.guests.subscribe()
     }
 
+    /// What ends before its time, from now on. This machine's own agent has no link on which it is told.
+    #[must_use]
+    pub fn revoked(&self) -> broadcast::Receiver<Revoked> {
+        self.rooms.revoked.subscribe()
+    }
+
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> Settings {

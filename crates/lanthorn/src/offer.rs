@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::Agent;
+use agent::serve::ended::Ended;
 use anyhow::{Context, Result};
 use coordinator::{Taken, keyfile};
 use proto::ticket::{Issuer, PublicKey};
+use proto::wire::link::Revoked;
 use proto::{DeviceId, ShareId};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 
 use crate::watched;
@@ -96,6 +100,17 @@ pub async fn keep(agent: Arc<Agent>, offers: watch::Receiver<Offer>) -> watch::R
         tracing::warn!("a shared folder does not open yet; starting without it");
     }
     taken
+}
+
+/// Breaks off at this machine's agent what its coordinator ends, as a link does for the others. Ends with the channel.
+pub async fn end_what_ends(agent: Arc<Agent>, mut revoked: broadcast::Receiver<Revoked>) {
+    loop {
+        match revoked.recv().await {
+            Ok(what) => agent.end(&Ended { coordinator: None, what, at: OffsetDateTime::now_utc() }),
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "what ended was not all heard"),
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 /// Makes the agent offer what the channel says, now and whenever it changes. Ends with the channel.

@@ -146,6 +146,13 @@ impl Endpoint {
         self.0.answering.peers.peer(peer).learn(addresses);
     }
 
+    /// Says where a peer is without a relay; where it was said to be met otherwise, it still is.
+    pub fn learn_direct(&self, peer: DeviceId, addresses: &Addresses) {
+        let peer = self.0.answering.peers.peer(peer);
+        let relay = peer.addresses().relay;
+        peer.learn(Addresses { relay, ..addresses.clone() });
+    }
+
     /// Waits at these relays from now on, and trusts these authorities' certificates at them.
     pub fn use_relays(&self, meetings: &[Meeting], authorities: Vec<CertificateDer<'static>>) {
         let ways = Arc::clone(&self.0.ways);

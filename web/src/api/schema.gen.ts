@@ -107,6 +107,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agent/v1/outbox/transfers/{transfer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sends this of the ticket's share from now on, as long as the ticket stands. */
+        put: operations["put_agent_v1_outbox_transfers_transfer"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/outbox/transfers/{transfer}/measure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Looks what is to be offered of the ticket's share. */
+        post: operations["post_agent_v1_outbox_transfers_transfer_measure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/outbox/transfers/{transfer}/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the sending stands: a line of JSON at once, and another whenever that changes. */
+        get: operations["get_agent_v1_outbox_transfers_transfer_watch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/v1/shares/{share}/archive": {
         parameters: {
             query?: never;
@@ -2020,6 +2071,15 @@ export interface components {
              */
             cancelled: number;
         };
+        /** @description How far the sending is: the answer to `PUT`, and each line of `GET …/watch`. */
+        Carried: {
+            error?: components["schemas"]["ApiError"] | null;
+            /** @description Why by no better way, or why nothing flows. */
+            note?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["OutboundState"];
+            way?: components["schemas"]["Way"] | null;
+        };
         /** @description Changes the PIN. Every other session ends. */
         ChangePin: {
             /** @description The PIN as it is. Only the machine's own key may leave it out: `lanthorn pin`, for one that was forgotten. */
@@ -2851,6 +2911,16 @@ export interface components {
             read_only: boolean;
             session?: components["schemas"]["SessionId"] | null;
         };
+        /** @description `POST …/measure`: what is to be offered of the ticket's share. */
+        Measure: {
+            /** @description Files and folders of the share, in text form. */
+            paths: string[];
+        };
+        /** @description What they are. */
+        Measured: {
+            /** @description An item for each path, in their order. */
+            items: components["schemas"]["OfferedItem"][];
+        };
         /** @description What is inside a film or a piece of music. */
         MediaInfo: {
             /** @description The sound's coding, as ffprobe names it. */
@@ -2999,6 +3069,30 @@ export interface components {
             /** @description Opens the receiver's inbox for it. */
             upload_ticket: string;
         };
+        /**
+         * @description `PUT …/{id}`: what is to be sent of the ticket's share. Said again with every new ticket; what is under
+         *     way goes on. Nothing of it is kept when the process ends.
+         */
+        Outbound: {
+            /** @description Where it is. */
+            addresses: components["schemas"]["Addresses"];
+            /**
+             * Format: date-time
+             * @description When that ticket ends: unless another comes until then, so does the sending.
+             */
+            expires_at: string;
+            /** @description Files and folders of the share, in text form: those items that the receiver wants, in their order. */
+            paths: string[];
+            /** @description The machine that receives. */
+            receiver_device_id: components["schemas"]["DeviceId"];
+            /** @description Opens its inbox to this machine. */
+            ticket: string;
+        };
+        /**
+         * @description Where a sending stands.
+         * @enum {string}
+         */
+        OutboundState: "reaching" | "sending" | "done" | "failed";
         /**
          * @description What became of one item.
          * @enum {string}
@@ -4144,6 +4238,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceInfo"];
+                };
+            };
+        };
+    };
+    put_agent_v1_outbox_transfers_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Outbound"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Carried"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_outbox_transfers_transfer_measure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Measure"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Measured"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    get_agent_v1_outbox_transfers_transfer_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Carried"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
                 };
             };
         };

@@ -177,7 +177,7 @@ impl Trust {
         if let Revoked::Device { id } = &what {
             self.word(coordinator, |word| word.peers.retain(|peer| peer != id));
         }
-        self.agent.end(&Ended { coordinator: coordinator.to_owned(), what, at });
+        self.agent.end(&Ended { coordinator: Some(coordinator.to_owned()), what, at });
     }
 
     /// Changes what one coordinator says. A link that is being left says nothing any more.

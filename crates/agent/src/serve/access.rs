@@ -88,6 +88,30 @@ impl FromRequestParts<Arc<Agent>> for OnTransfer {
     }
 }
 
+/// A share of which the transfer named in the address is sent, opened to the coordinator in the name of whoever sends:
+/// [`Permission::Read`] and [`Permission::Download`].
+pub struct FromShare {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// The share it is sent from.
+    pub share: Arc<Share>,
+    /// What allows it.
+    pub ticket: Arc<VerifiedTicket>,
+}
+
+impl FromRequestParts<Arc<Agent>> for FromShare {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
+        let ticket = verify(parts, agent)?;
+        let transfer = named(parts, "transfer").await.ok_or(TicketError::Resource)?;
+        ticket.permit_transfer(transfer, Permission::Read)?;
+        let share = ticket.permit_transfer(transfer, Permission::Download)?;
+        let share = agent.share(share).ok_or_else(no_such_share)?;
+        Ok(Self { transfer, share, ticket })
+    }
+}
+
 /// The ticket of a request, found right.
 fn verify(parts: &Parts, agent: &Agent) -> Result<Arc<VerifiedTicket>, TicketError> {
     let ticket = parts.headers.get(AUTHORIZATION).and_then(ticket_in).ok_or(TicketError::Malformed)?;

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 /// One end, as a coordinator told it.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// The coordinator that told: it ends what it allowed itself, and nothing else.
-    pub coordinator: String,
+    /// The coordinator that told: it ends what it allowed itself, and nothing else. None for that of this machine.
+    pub coordinator: Option<String>,
     /// What has ended.
     pub what: Revoked,
     /// When, by the coordinator's clock. What it allowed later is allowed again.
@@ -28,7 +28,7 @@ impl Ended {
             Revoked::Grant { principal, share } => claims.sub == *principal && claims.res.share() == *share,
             Revoked::Transfer { id, share } => claims.res == Resource::Transfer(*id, *share),
         };
-        named && claims.iat <= self.at && ticket.coordinator() == Some(&self.coordinator)
+        named && claims.iat <= self.at && ticket.coordinator() == self.coordinator.as_deref()
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
             KeyRing::new(device, [attic]).verify(&key.sign(&claims).unwrap(), Some(client), now).unwrap()
         };
         let (ours, other) = (ticket(session.to_string()), PrincipalId::generate());
-        let coordinator = "attic".to_owned();
+        let coordinator = Some("attic".to_owned());
         for (what, concerns) in [
             (Revoked::Ticket { id: "one".into() }, true),
             (Revoked::Ticket { id: "two".into() }, false),
@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(end.concerns(&ours), concerns, "{end:?}");
             let earlier = Ended { at: now - time::Duration::SECOND, ..end.clone() };
             assert!(!earlier.concerns(&ours), "allowed again later");
-            let elsewhere = Ended { coordinator: "another".into(), ..end };
+            let elsewhere = Ended { coordinator: Some("another".into()), ..end };
             assert!(!elsewhere.concerns(&ours), "another coordinator says so");
         }
         let by_device = Ended { coordinator, what: Revoked::Device { id: device }, at: now };

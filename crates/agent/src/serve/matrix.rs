@@ -59,7 +59,10 @@ fn routes() -> Vec<Route> {
                     () => Takes::Content,
                 };
                 routes.push(Route { method, path: path.clone(), takes_path, body });
-            } else if !path.starts_with("/agent/v1/inbox/transfers/{transfer}") {
+            } else if !["inbox", "outbox"]
+                .iter()
+                .any(|word| path.starts_with(&format!("/agent/v1/{word}/transfers/{{transfer}}")))
+            {
                 // Those are tried beside where they are.
                 assert_eq!(path, "/agent/v1/info", "a new route that no ticket guards");
             }

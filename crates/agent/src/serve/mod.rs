@@ -24,10 +24,12 @@ pub mod incoming;
 #[cfg(test)]
 mod matrix;
 pub mod media;
+pub mod outbox;
 pub mod params;
 pub mod put;
 pub mod router;
 pub mod running;
+pub mod said;
 pub mod search;
 pub mod ticket_check;
 pub mod transfers;
@@ -38,9 +40,11 @@ pub mod watch;
 
 pub use router::{openapi, router};
 
-/// Answers other devices at this endpoint: requests with `router`, the transfers they send with the agent.
+/// Answers other devices at this endpoint: requests with `router`, the transfers they send with the agent. What the agent
+/// sends goes out there, too.
 pub fn answer_peers(agent: &Arc<Agent>, endpoint: &Endpoint, router: Router) {
     endpoint.serve(router);
+    agent.outbox().set_endpoint(endpoint.clone());
     let agent = Arc::clone(agent);
     endpoint.serve_streams(Protocol::TRANSFER, move |caller| transfers::answer(Arc::clone(&agent), caller));
 }

@@ -39,6 +39,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::watch::routes())
         .merge(super::acts::routes())
         .merge(super::inbox::routes())
+        .merge(super::outbox::routes())
 }
 
 /// What this device is.

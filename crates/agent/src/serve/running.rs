@@ -161,7 +161,7 @@ mod tests {
     use tower::ServiceExt;
 
     fn end_of(world: &World, what: Revoked) -> Ended {
-        Ended { coordinator: world.coordinator(), what, at: OffsetDateTime::now_utc() }
+        Ended { coordinator: Some(world.coordinator()), what, at: OffsetDateTime::now_utc() }
     }
 
     #[tokio::test]

@@ -2,7 +2,8 @@
 //!
 //! A file goes in [`pieces`], each verified by itself. [`incoming`] takes them to a place out of sight in the share that
 //! they are for, writes down in a [`journal`] what counts, and puts whole items into their place; [`inbox`] knows all
-//! that is expected. [`outgoing`] walks what is to be sent, and reads and hashes it on several streams at once. Not known
+//! that is expected. [`outgoing`] walks what is to be sent, and reads and hashes it on several streams at once; [`outbox`]
+//! has it done for what the coordinator wants sent of this machine's shares. Not known
 //! here: who may send what to whom, which the coordinator decides and a ticket says.
 
 pub mod blocking;
@@ -10,10 +11,11 @@ pub mod inbox;
 pub mod incoming;
 mod journal;
 mod names;
+pub mod outbox;
 pub mod outgoing;
 pub mod pieces;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use proto::ApiError;
 use proto::wire::transfer::Problem;

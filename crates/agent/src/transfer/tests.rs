@@ -30,11 +30,12 @@ use crate::testing::World;
 const PIECE_BYTES: usize = PIECE as usize;
 
 /// A sender and a receiver.
-struct Two {
-    world: World,
+pub(crate) struct Two {
+    pub(crate) world: World,
     home: tempfile::TempDir,
-    sender: Endpoint,
-    receiver: Endpoint,
+    pub(crate) sender: Endpoint,
+    pub(crate) receiver: Endpoint,
+    at: Addresses,
     fate: Arc<Fate>,
 }
 
@@ -111,7 +112,7 @@ impl AsyncWrite for Fated {
 }
 
 impl Two {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let receiver_key = DeviceKey::from_seed([7; 32]).unwrap();
         let world = World::of(receiver_key.id());
         let config = |key| peer::Config { quic: false, ..peer::Config::new(key) };
@@ -122,13 +123,19 @@ impl Two {
         receiver.serve_streams(Protocol::TRANSFER, move |caller| answer(Arc::clone(&agent), caller));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let direct = vec![listener.local_addr().unwrap()];
-        sender.learn(receiver.id(), Addresses { direct, ..Addresses::default() });
+        let at = Addresses { direct, ..Addresses::default() };
+        sender.learn(receiver.id(), at.clone());
         let page = tower::service_fn(|_| async {
             Ok::<_, std::convert::Infallible>(http::Response::new(axum::body::Body::empty()))
         });
         tokio::spawn(edge::serve(listener, page, None, Some(receiver.clone()), CancellationToken::new()));
         let fate = Arc::new(Fate { spoil: Mutex::new(-1), ..Fate::default() });
-        Self { world, home: tempfile::tempdir().unwrap(), sender, receiver, fate }
+        Self { world, home: tempfile::tempdir().unwrap(), sender, receiver, at, fate }
+    }
+
+    /// Where the receiver is.
+    pub(crate) fn direct(&self) -> Addresses {
+        self.at.clone()
     }
 
     fn source(&self, name: &str) -> Source {
@@ -159,7 +166,7 @@ impl Two {
         self.expect(expected.collect(), items)
     }
 
-    fn expect(&self, expected: Vec<ExpectedItem>, items: Vec<Source>) -> Sending {
+    pub(crate) fn expect(&self, expected: Vec<ExpectedItem>, items: Vec<Source>) -> Sending {
         let transfer = TransferId::generate();
         let expected = Expected {
             sender_principal_id: PrincipalId::generate(),
@@ -189,7 +196,7 @@ impl Two {
         Sending { transfer, ticket, items, open, rate_limit: None }
     }
 
-    fn arrived(&self, sending: &Sending) -> proto::api::transfers::Arrived {
+    pub(crate) fn arrived(&self, sending: &Sending) -> proto::api::transfers::Arrived {
         let found = self.world.agent.inbox().find(&self.world.shared(), sending.transfer).unwrap();
         found.unwrap().arrived()
     }

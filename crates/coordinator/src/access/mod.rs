@@ -167,6 +167,19 @@ pub(crate) fn authorize(
     Ok(Grant { device: place.device, principal, client, resource, until_ms: held.until_ms })
 }
 
+/// The right to have a share's machine send of it, as this transfer and nothing else: that of whoever may save copies.
+pub(crate) fn authorize_sending(
+    caller: &Caller,
+    place: &Place,
+    (share, transfer): (ShareId, TransferId),
+    granted: Held,
+) -> Result<Grant, Denied> {
+    authorize(caller, place, share, granted, Permission::Read)?;
+    let grant = authorize(caller, place, share, granted, Permission::Download)?;
+    let both = [Permission::Read, Permission::Download].into_iter().collect();
+    Ok(Grant { resource: Some((Resource::Transfer(transfer, share), both)), ..grant })
+}
+
 /// The right to ask a device what it is: everybody who sees it has it.
 pub(crate) const fn authorize_device(caller: &Caller, device: DeviceId) -> Grant {
     Grant { device, principal: caller.principal, client: caller.client, resource: None, until_ms: None }

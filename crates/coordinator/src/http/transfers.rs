@@ -12,7 +12,7 @@ use proto::api::transfers::{
 };
 use proto::wire::link::Addresses;
 use proto::{ApiError, PrincipalId, TransferId};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::caller::PrivateCaller;
 use super::devices::may_answer;
@@ -58,20 +58,10 @@ async fn answered(
             return Err(refusal);
         }
     };
-    let detail = detail(&transfer);
+    let detail = transfer.in_the_log();
     let entry = about(rooms, Some(&transfer.row), trail.done(Some(caller), action, detail));
     rooms.audit.record_durably(entry).await;
     Ok(rooms.shown_transfer(caller, transfer))
-}
-
-fn detail(transfer: &Transfer) -> Value {
-    json!({
-        "transfer": transfer.row.id,
-        "state": transfer.row.state,
-        "sender": transfer.row.sender,
-        "items": transfer.items.len(),
-        "bytes": transfer.wanted_bytes(),
-    })
 }
 
 fn about(rooms: &Rooms, row: Option<&TransferRow>, entry: Entry) -> Entry {

@@ -15,6 +15,7 @@ use super::state::{Held, Opening, Window};
 use super::trust::Destination;
 use super::{Transfer, TransferError};
 use crate::access::{Caller, Denied};
+use crate::audit::Entry;
 use crate::coordinator::Rooms;
 use crate::settings::label;
 use crate::store::transfers::TransferRow;
@@ -36,16 +37,16 @@ impl Rooms {
         id: TransferId,
         wish: ApproveTransfer,
     ) -> Result<Transfer, TransferError> {
-        let row = self.transfer_as(caller, id, Side::Receiver)?;
-        if wish.receiver_device_id.is_some_and(|device| device != row.device) {
-            return Err(invalid("Another machine than was asked for cannot be chosen yet."));
-        }
+        let asked = self.transfer_as(caller, id, Side::Receiver)?;
+        let device = self.chosen_machine(caller, &asked, wish.receiver_device_id)?;
+        let row = TransferRow { device, ..asked };
         let place = self.chosen_place(caller, &row, &wish)?;
         let always = self.trust_wished(caller, &row, &wish)?;
         let opening = self.opening(&row, &place, wish.passcode, always.is_some()).await?;
         let now_ms = self.now_ms();
         let approve = |transfer: &mut Transfer| {
             transfer.go(|state| state.approve(opening))?;
+            transfer.row.device = device;
             transfer.row.share = place.share;
             transfer.row.destination = place.folder.to_string();
             transfer.wait_from(now_ms);
@@ -168,7 +169,7 @@ impl Rooms {
         let reason = checked_reason(reason)?;
         let cancel = |transfer: &mut Transfer| Ok(transfer.go(|state| state.cancel(reason))?);
         let transfer = self.transfers.change::<TransferError>(id, cancel).await?;
-        self.transfer_over(&transfer);
+        self.transfer_over(&transfer).await;
         Ok(transfer)
     }
 
@@ -244,11 +245,15 @@ impl Rooms {
     }
 
     /// What ended is told, and what its tickets opened breaks off.
-    pub(super) fn transfer_over(&self, transfer: &Transfer) {
+    pub(super) async fn transfer_over(&self, transfer: &Transfer) {
         if let Some(delivery) = self.delivery_of(&transfer.row) {
             self.has_ended(Revoked::Transfer { id: delivery.transfer, share: delivery.share });
         }
+        if let Some(source) = &transfer.row.source {
+            self.has_ended(Revoked::Transfer { id: transfer.row.id, share: source.share_id });
+        }
         let cancelled = transfer.row.state == TransferState::Cancelled;
+        self.write_down_end(transfer).await;
         self.tell_transfer(transfer, |transfer, state| {
             if cancelled {
                 Happening::TransferCancelled { transfer, state }
@@ -256,6 +261,23 @@ impl Rooms {
                 Happening::TransferEnded { transfer, state }
             }
         });
+    }
+
+    /// What came to its end by itself is in the log too, in the name of who sent it: what people do, their requests leave
+    /// there.
+    async fn write_down_end(&self, transfer: &Transfer) {
+        let Transfer { row, .. } = transfer;
+        let action = match row.state {
+            TransferState::Completed => "transfer.completed",
+            TransferState::Failed => "transfer.failed",
+            TransferState::Expired => "transfer.expired",
+            _ => return,
+        };
+        let (device, share) = (Some(row.device), row.share.or_else(|| self.inbox_of(row.device)));
+        let detail = transfer.in_the_log();
+        let actor = Some(row.sender);
+        let entry = Entry { actor, action, allowed: true, device, share, detail, ..Entry::default() };
+        self.audit.record(entry).await;
     }
 
     /// Whoever asks does not want to see what has come to its end any more; gives how many that were. What neither side

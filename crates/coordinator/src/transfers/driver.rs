@@ -1,7 +1,9 @@
 //! Carries transfers out at the receivers' devices: tells each device what to expect, follows what arrives there, and tells
-//! it what ended. One task for each transfer; each comes back after whatever broke off, so that nothing is missed.
+//! it what ended. One task for each transfer; each comes back after whatever broke off, so that nothing is missed. Beside
+//! it, `dispatch` has those machines send that send by themselves.
 
 mod device;
+mod dispatch;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Weak;
@@ -40,19 +42,33 @@ fn is_driven(row: &TransferRow) -> bool {
 /// Keeps a task for every transfer that needs one. Ends with the rooms.
 pub(crate) async fn drive_forever(rooms: Weak<Rooms>) {
     let Some(mut changes) = rooms.upgrade().map(|rooms| rooms.transfers.changes()) else { return };
-    let mut tasks: HashMap<TransferId, AbortOnDropHandle<()>> = HashMap::new();
+    let (mut receivers, mut senders) = (Tasks::default(), Tasks::default());
     loop {
         let Some(strong) = rooms.upgrade() else { return };
-        let driven: HashSet<_> =
-            strong.transfers.rows_where(is_driven).into_iter().map(|row| row.id).collect();
+        receivers.keep(strong.transfers.rows_where(is_driven), |id| Driver::new(rooms.clone(), id).run());
+        let sends = strong.transfers.rows_where(dispatch::is_dispatched);
+        senders.keep(sends, |id| dispatch::run(rooms.clone(), id));
         drop(strong);
-        tasks.retain(|id, task| driven.contains(id) && !task.is_finished());
-        for id in driven {
-            let drive = || AbortOnDropHandle::new(tokio::spawn(Driver::new(rooms.clone(), id).run()));
-            tasks.entry(id).or_insert_with(drive);
-        }
         if changes.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// A task for each of some transfers.
+#[derive(Default)]
+struct Tasks(HashMap<TransferId, AbortOnDropHandle<()>>);
+
+impl Tasks {
+    /// From now on those of these have one, and no others.
+    fn keep<F>(&mut self, rows: Vec<TransferRow>, run: impl Fn(TransferId) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let wanted: HashSet<_> = rows.into_iter().map(|row| row.id).collect();
+        self.0.retain(|id, task| wanted.contains(id) && !task.is_finished());
+        for id in wanted {
+            self.0.entry(id).or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(run(id))));
         }
     }
 }
@@ -171,8 +187,7 @@ impl Driver {
         let before = std::mem::replace(&mut self.held, arrived.paused_by);
         let told = self.told.as_ref().map(|(_, told)| told);
         rooms.follow_holder(self.id, told, (before, self.held)).await?;
-        let sizes = arrived.items.iter().map(|item| (item.item_id, item.received_size)).collect();
-        let moved = rooms.transfers.put_sizes(self.id, sizes);
+        let moved = rooms.transfers.put_live(self.id, arrived);
         let states: Vec<_> = arrived.items.iter().map(|item| (item.item_id, item.state)).collect();
         let Some(row) = rooms.transfers.row(self.id) else { return Ok(false) };
         let due = moved && row.expires_ms - rooms.now_ms() < RENEW_BEFORE_MS;
@@ -198,7 +213,8 @@ impl Progress {
         }
         let total = self.total;
         *self = Self { received, total, said: Some(Instant::now()) };
-        rooms.tell(&Happening::TransferProgress { transfer, received, total, way: None, limited_by: None });
+        let (way, limited_by) = (arrived.way, arrived.limited_by);
+        rooms.tell(&Happening::TransferProgress { transfer, received, total, way, limited_by });
     }
 }
 
@@ -224,11 +240,11 @@ impl Rooms {
         };
         let before = self.transfers.row(id).map(|row| row.state);
         let transfer = self.transfers.change::<TransferError>(id, take).await?;
-        self.tell_arrived(&transfer, before, &changed);
+        self.tell_arrived(&transfer, before, &changed).await;
         Ok(transfer.row.state)
     }
 
-    fn tell_arrived(&self, transfer: &Transfer, before: Option<TransferState>, changed: &[usize]) {
+    async fn tell_arrived(&self, transfer: &Transfer, before: Option<TransferState>, changed: &[usize]) {
         for place in changed {
             let item = &transfer.items[*place];
             let (item, item_state) = (item.id, item.state);
@@ -240,7 +256,7 @@ impl Rooms {
             });
         }
         if before != Some(transfer.row.state) && transfer.row.state.is_over() {
-            self.transfer_over(transfer);
+            self.transfer_over(transfer).await;
         }
     }
 
@@ -283,12 +299,15 @@ fn go_on(transfer: &mut Transfer) -> Result<(), TransferError> {
 }
 
 impl super::Transfers {
-    /// Keeps by heart what is there; true if that is more than before.
-    fn put_sizes(&self, id: TransferId, now: HashMap<TransferItemId, u64>) -> bool {
-        let mut sizes = self.sizes.lock();
-        let moved = sizes.get(&id) != Some(&now);
-        sizes.insert(id, now);
-        moved
+    /// Keeps by heart what is there, and how it flows; true if that is more than before.
+    fn put_live(&self, id: TransferId, arrived: &Arrived) -> bool {
+        let now = arrived.items.iter().map(|item| (item.item_id, item.received_size)).collect();
+        self.live.note(id, |live| {
+            (live.way, live.limited_by) = (arrived.way, arrived.limited_by);
+            let moved = live.sizes != now;
+            live.sizes = now;
+            moved
+        })
     }
 }
 

@@ -52,6 +52,11 @@ impl Rooms {
         }
     }
 
+    /// It cannot be finished.
+    pub(super) async fn fail_transfer(&self, id: TransferId, why: String) -> Result<(), TransferError> {
+        self.end_transfer(id, |state| state.fail(why)).await
+    }
+
     async fn end_transfer(
         &self,
         id: TransferId,
@@ -59,7 +64,7 @@ impl Rooms {
     ) -> Result<(), TransferError> {
         let end = |transfer: &mut Transfer| Ok(transfer.go(end)?);
         let transfer = self.transfers.change::<TransferError>(id, end).await?;
-        self.transfer_over(&transfer);
+        self.transfer_over(&transfer).await;
         Ok(())
     }
 

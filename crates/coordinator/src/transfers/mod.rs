@@ -1,16 +1,20 @@
 //! What is sent to somebody's machine: who agreed to what, and how far it is. `state` and `items` are pure; `record` is a
 //! transfer as it is kept; here every change is made, one at a time and on the disk before it counts. `parties` says who
 //! may, `offering`, `answering` and `opening` are the moves of people, `expiry` those of time, and `driver` those of the
-//! receiver's device, where the bytes arrive. No byte of a file comes here.
+//! receiver's device, where the bytes arrive. What a share's machine sends by itself is `source`'s, on which machine a
+//! `person` receives is chosen there, and how it goes in this moment is in `live`. No byte of a file comes here.
 
 mod answering;
 mod driver;
 mod expiry;
 mod items;
+mod live;
 mod offering;
 mod opening;
 mod parties;
+mod person;
 mod record;
+mod source;
 pub(crate) mod state;
 mod telling;
 #[cfg(test)]
@@ -20,8 +24,8 @@ mod trust;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
-use proto::{ApiError, DeviceId, PrincipalId, TransferId, TransferItemId};
+use parking_lot::RwLock;
+use proto::{ApiError, DeviceId, PrincipalId, TransferId};
 use tokio::sync::watch;
 
 pub(crate) use driver::drive_forever;
@@ -35,6 +39,7 @@ use crate::identity::passcode::PasscodeError;
 use crate::store::transfers::TransferRow;
 use crate::store::trusted_senders::TrustedRow;
 use crate::store::{Store, StoreError};
+use live::AllLive;
 use state::NotMoved;
 
 /// Why something about a transfer was not done.
@@ -52,6 +57,9 @@ pub(crate) enum TransferError {
     /// It is the business of the receiving machine's owner alone.
     #[error("only the owner of the machine may do this")]
     OwnerOnly,
+    /// Nobody of that id has a machine to which whoever asks may send.
+    #[error("they have no machine that takes anything")]
+    NoMachine,
     /// The machine has no inbox.
     #[error("the machine has no inbox")]
     NoInbox,
@@ -91,8 +99,8 @@ pub(crate) struct Transfers {
     rows: RwLock<HashMap<TransferId, TransferRow>>,
     /// Whose transfers to which machine begin without a question.
     trusted: RwLock<HashMap<(DeviceId, PrincipalId), TrustedRow>>,
-    /// How many bytes of what is coming are there: more than is written down.
-    sizes: Mutex<HashMap<TransferId, HashMap<TransferItemId, u64>>>,
+    /// How those go that are under way.
+    live: AllLive,
     /// Held while something is changed: each change starts from what the one before left.
     changing: tokio::sync::Mutex<()>,
     /// Counts up with each change.
@@ -109,7 +117,7 @@ impl Transfers {
             clock,
             rows: RwLock::new(rows),
             trusted: RwLock::new(trusted),
-            sizes: Mutex::default(),
+            live: AllLive::default(),
             changing: tokio::sync::Mutex::default(),
             changes: watch::Sender::new(0),
         })
@@ -140,9 +148,7 @@ impl Transfers {
     pub(crate) async fn get(&self, id: TransferId) -> Result<Transfer, TransferError> {
         let (row, items) = self.store.transfer(id).await?.ok_or(TransferError::Unknown)?;
         let mut transfer = Transfer::read(row, items)?;
-        if let Some(sizes) = self.sizes.lock().get(&id) {
-            transfer.put_sizes(sizes);
-        }
+        transfer.put_sizes(&self.live.of(id).sizes);
         Ok(transfer)
     }
 
@@ -183,14 +189,14 @@ impl Transfers {
         let _turn = self.changing.lock().await;
         self.store.delete_transfer(id).await?;
         self.rows.write().remove(&id);
-        self.sizes.lock().remove(&id);
+        self.live.forget(id);
         self.changes.send_modify(|count| *count += 1);
         Ok(())
     }
 
     fn learn(&self, row: TransferRow) {
         if row.state.is_over() {
-            self.sizes.lock().remove(&row.id);
+            self.live.forget(row.id);
         }
         self.rows.write().insert(row.id, row);
         self.changes.send_modify(|count| *count += 1);

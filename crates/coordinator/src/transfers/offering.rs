@@ -5,6 +5,7 @@ use proto::api::transfers::{
 };
 use proto::{DeviceId, Permission, RelPath, ShareId, TransferId, TransferItemId};
 
+use super::source::Offered;
 use super::state::{Opening, State};
 use super::trust::Destination;
 use super::{Transfer, TransferError};
@@ -29,14 +30,13 @@ impl Rooms {
         caller: &Caller,
         offer: OfferTransfer,
     ) -> Result<Transfer, TransferError> {
-        let bytes = check_items(&offer.items)?;
         let message = match &offer.message {
             Some(text) => {
                 Some(label(text, MAX_MESSAGE).ok_or_else(|| invalid("'message' is one line of text."))?)
             }
             None => None,
         };
-        let device = receiver_of(&offer)?;
+        let device = self.receiver_of(caller, &offer)?;
         let wanted = self.destination(
             device,
             offer.receiver_share_id,
@@ -47,13 +47,39 @@ impl Rooms {
         if wanted.share.is_none() && !wanted.folder.is_root() && !owns {
             return Err(invalid("Where in an inbox something goes is its owner's to say."));
         }
-        self.may_send_from(caller, offer.sender_device_id)?;
         let waiting = |row: &TransferRow| row.sender == caller.principal && !row.state.is_over();
         if self.transfers.rows_where(waiting).len() >= MAX_WAITING {
             return Err(TransferError::TooMany);
         }
+        let id = TransferId::generate();
+        let Offered { sender_device, items } = self.offered(caller, id, (&offer, device)).await?;
+        let bytes = check_items(&items)?;
         let trusted = self.trusted(caller.principal, device, &wanted, bytes);
-        let transfer = self.made(caller, (device, &offer), message, wanted, trusted)?;
+        let at_once = trusted.is_some();
+        let Destination { share, folder } = trusted.unwrap_or(wanted);
+        let now_ms = self.now_ms();
+        let row = TransferRow {
+            id,
+            sender: caller.principal,
+            sender_device,
+            device,
+            share,
+            destination: folder.to_string(),
+            person: offer.receiver_principal_id,
+            source: offer.source,
+            message,
+            state: TransferState::PendingReceiverApproval,
+            state_data: serde_json::to_string(&State::Pending).unwrap_or_default(),
+            created_ms: now_ms,
+            expires_ms: now_ms,
+            updated_ms: now_ms,
+            device_knows: false,
+            sender_cleared: false,
+            receiver_cleared: false,
+            sender_label: None,
+            receiver_label: None,
+        };
+        let transfer = made(row, items, at_once)?;
         self.transfers.insert(&transfer).await?;
         self.tell_offered(&transfer);
         Ok(transfer)
@@ -72,7 +98,11 @@ impl Rooms {
     }
 
     /// Whether somebody may send what is on a machine: it is theirs, or they may save copies of something there.
-    fn may_send_from(&self, caller: &Caller, device: Option<DeviceId>) -> Result<(), TransferError> {
+    pub(super) fn may_send_from(
+        &self,
+        caller: &Caller,
+        device: Option<DeviceId>,
+    ) -> Result<(), TransferError> {
         let Some(device) = device else { return Ok(()) };
         if self.identity.devices().owner_of(device) == Some(caller.principal) {
             return Ok(());
@@ -87,66 +117,25 @@ impl Rooms {
         });
         if from_any { Ok(()) } else { Err(Denied::Lacks(Permission::Download).into()) }
     }
-
-    fn made(
-        &self,
-        caller: &Caller,
-        (device, offer): (DeviceId, &OfferTransfer),
-        message: Option<String>,
-        wanted: Destination,
-        trusted: Option<Destination>,
-    ) -> Result<Transfer, TransferError> {
-        let at_once = trusted.is_some();
-        let Destination { share, folder } = trusted.unwrap_or(wanted);
-        let now_ms = self.now_ms();
-        let row = TransferRow {
-            id: TransferId::generate(),
-            sender: caller.principal,
-            sender_device: offer.sender_device_id,
-            device,
-            share,
-            destination: folder.to_string(),
-            person: None,
-            source: None,
-            message,
-            state: TransferState::PendingReceiverApproval,
-            state_data: serde_json::to_string(&State::Pending).unwrap_or_default(),
-            created_ms: now_ms,
-            expires_ms: now_ms,
-            updated_ms: now_ms,
-            device_knows: false,
-            sender_cleared: false,
-            receiver_cleared: false,
-            sender_label: None,
-            receiver_label: None,
-        };
-        let items = offer.items.iter().map(|offered| TransferItem {
-            id: TransferItemId::generate(),
-            offered: offered.clone(),
-            state: ItemState::Pending,
-            received_size: 0,
-            final_path: None,
-            error: None,
-        });
-        let mut transfer = Transfer::read(row, items.collect())?;
-        transfer.wait_from(now_ms);
-        if at_once {
-            transfer.go(|state| state.approve(Opening::AtOnce))?;
-        }
-        Ok(transfer)
-    }
 }
 
-/// The machine for which an offer is.
-fn receiver_of(offer: &OfferTransfer) -> Result<DeviceId, TransferError> {
-    if offer.source.is_some() {
-        return Err(invalid("What is in a share is not sent by its machine yet: send it from there."));
+/// A new transfer of these, waiting for an answer, or open if it needs none.
+fn made(row: TransferRow, items: Vec<OfferedItem>, at_once: bool) -> Result<Transfer, TransferError> {
+    let items = items.into_iter().map(|offered| TransferItem {
+        id: TransferItemId::generate(),
+        offered,
+        state: ItemState::Pending,
+        received_size: 0,
+        final_path: None,
+        error: None,
+    });
+    let now_ms = row.created_ms;
+    let mut transfer = Transfer::read(row, items.collect())?;
+    transfer.wait_from(now_ms);
+    if at_once {
+        transfer.go(|state| state.approve(Opening::AtOnce))?;
     }
-    match (offer.receiver_device_id, offer.receiver_principal_id) {
-        (Some(device), None) => Ok(device),
-        (None, Some(_)) => Err(invalid("A person is not sent to yet: name one of their machines.")),
-        _ => Err(invalid("Either 'receiver_device_id' or 'receiver_principal_id' says who receives.")),
-    }
+    Ok(transfer)
 }
 
 /// Looks at what is offered; gives its bytes.

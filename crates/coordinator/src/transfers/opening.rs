@@ -20,7 +20,7 @@ impl Rooms {
         passcode: Option<String>,
     ) -> Result<Transfer, TransferError> {
         let row = self.transfer_as(caller, id, Side::Sender)?;
-        self.may_send(caller.principal, row.device, row.share)?;
+        self.may_deliver(&row)?;
         if is_under_way(row.state) {
             return self.transfers.get(id).await;
         }

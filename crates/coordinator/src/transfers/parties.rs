@@ -128,7 +128,7 @@ impl Rooms {
             return Err(TransferError::Unknown);
         }
         if side == Side::Sender {
-            self.may_send(caller.principal, device, row.share)?;
+            self.may_deliver(&row)?;
         }
         if !is_under_way(row.state) {
             return Err(super::state::NotMoved::WrongState(row.state, "carried out").into());

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use proto::TransferItemId;
 use proto::api::transfers::{ItemState, TRANSFER_HOURS, TransferItem, TransferState};
 
+use serde_json::{Value, json};
+
 use super::items;
 use super::state::{NotMoved, State};
 use crate::store::StoreError;
@@ -64,6 +66,18 @@ impl Transfer {
                 item.received_size = *size;
             }
         }
+    }
+
+    /// What the log says of it: no names of files, and nobody's words.
+    pub(crate) fn in_the_log(&self) -> Value {
+        json!({
+            "transfer": self.row.id,
+            "state": self.row.state,
+            "sender": self.row.sender,
+            "items": self.items.len(),
+            "bytes": self.wanted_bytes(),
+            "from_share": self.row.source.as_ref().map(|source| source.share_id),
+        })
     }
 
     /// Bytes that were offered and are wanted.

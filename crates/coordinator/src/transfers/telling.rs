@@ -5,10 +5,12 @@ use proto::api::transfers::{self as api, TransferState};
 use proto::{DeviceId, PrincipalId, TransferId};
 
 use super::Transfer;
+use super::parties::is_under_way;
 use super::state::Held;
 use crate::access::Caller;
 use crate::clock::from_ms;
 use crate::coordinator::Rooms;
+use crate::store::transfers::TransferRow;
 
 impl Rooms {
     /// True if somebody may hear of this about a transfer: both sides, but of an offer only who is to answer it.
@@ -41,6 +43,8 @@ impl Rooms {
         let (state, reason) = (transfer.state().word(), transfer.state().reason().map(str::to_owned));
         let paused_by = transfer.state().held().and_then(Held::by);
         let Transfer { row, items, .. } = transfer;
+        let (live, under_way) = (self.transfers.live.of(row.id), is_under_way(row.state));
+        let way_note = if under_way { self.absent_side(&row).or(live.note) } else { None };
         api::Transfer {
             id: row.id,
             sender_principal_id: row.sender,
@@ -58,14 +62,22 @@ impl Rooms {
             incoming: sides.receives,
             source: row.source.filter(|_| sides.sends),
             label: if sides.sends { row.sender_label } else { row.receiver_label },
-            way: None,
-            way_note: None,
-            limited_by: None,
+            way: live.way.filter(|_| under_way),
+            way_note,
+            limited_by: live.limited_by.filter(|_| under_way),
             created_at: from_ms(row.created_ms),
             expires_at: from_ms(row.expires_ms),
             updated_at: from_ms(row.updated_ms),
             items,
         }
+    }
+
+    /// That a machine has to come before anything flows.
+    fn absent_side(&self, row: &TransferRow) -> Option<String> {
+        let sender = row.sender_device.filter(|_| row.source.is_some());
+        let absent =
+            [Some(row.device), sender].into_iter().flatten().find(|device| !self.presence_of(*device).0)?;
+        Some(format!("{} is not online; it goes on as soon as it is.", self.device_name(absent)))
     }
 
     fn device_name(&self, device: DeviceId) -> String {

@@ -23,6 +23,7 @@ pub async fn run(config: Config) -> Result<Running> {
     let endpoint = Endpoint::bind(config.lanes(key.clone())).await?;
     ::agent::serve::answer_peers(&agent, &endpoint, data_plane.clone());
     coordinator.set_endpoint(endpoint.clone());
+    tokio::spawn(offer::end_what_ends(Arc::clone(&agent), coordinator.revoked()));
     coordinator.wait_for_agent(offer::keep(Arc::clone(&agent), offers.clone()).await);
     let router = Router::from(coordinator.router()).merge(data_plane).fallback(webui::serve);
     let router = coordinator.guard(control::with_description(router));

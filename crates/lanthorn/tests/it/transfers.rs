@@ -22,11 +22,11 @@ struct Stage {
 
 impl Stage {
     fn set() -> Self {
-        Self::set_with(&[])
+        Self::set_with(&[], &["--no-shares"])
     }
 
-    /// With the coordinator's machine started so.
-    fn set_with(args: &[&str]) -> Self {
+    /// With the coordinator's machine started so, and the laptop paired so.
+    fn set_with(args: &[&str], words: &[&str]) -> Self {
         let (attic, attic_server, mut owner) = World::new().started(args);
         let (cellar, _cellar_server, _) = World::set_up();
         let (laptop, _laptop_server, _) = World::set_up();
@@ -39,7 +39,7 @@ impl Stage {
         let made = owner.post("/api/v1/invites", made).expect_status(201).json();
         let secret = made["text"].as_str().unwrap().rsplit('#').next().unwrap();
         let invitation = format!("https://127.0.0.1:{}/invite#{secret}", attic_server.port);
-        let joined = laptop.lanthorn(["pair", &invitation, "--no-shares"]).output().unwrap();
+        let joined = laptop.lanthorn([&["pair", &*invitation], words].concat()).output().unwrap();
         assert!(joined.status.success(), "{joined:?}");
         Self { attic, attic_server, owner, cellar, _cellar_server, laptop, _laptop_server, cellar_id }
     }
@@ -151,6 +151,43 @@ fn to_others_it_goes_with_their_consent_and_the_passcode_they_told() {
 }
 
 #[test]
+fn a_share_of_one_machine_is_sent_to_a_person_by_who_may_read_there() {
+    let mut stage = Stage::set_with(&[], &[]);
+    let large = content(9 << 20);
+    stage.cellar.put("album/film.bin", &large);
+    stage.cellar.put("album/in/note.txt", "hello");
+    stage.cellar.put("album/skip.tmp", "not this");
+    stage.cellar.put("album/.meshignore", "*.tmp");
+    let shares = stage.owner.get("/api/v1/catalog/shares").expect_status(200).json();
+    let on_cellar = |share: &&Value| share["device_id"] == json!(stage.cellar_id) && share["inbox"] != true;
+    let source = shares["shares"].as_array().unwrap().iter().find(on_cellar).unwrap()["id"].clone();
+    let people = stage.owner.get("/api/v1/people").expect_status(200).json();
+    let is_grace = |person: &&Value| person["display_name"] == "Grace";
+    let grace = people["people"].as_array().unwrap().iter().find(is_grace).unwrap()["id"].clone();
+    let made = until("the laptop is there to receive", || {
+        let source = json!({"share_id": source, "paths": ["album"]});
+        let offer = json!({"receiver_principal_id": grace, "source": source});
+        let made = stage.owner.post("/api/v1/transfers", offer);
+        (made.status == 201).then(|| made.json())
+    });
+    assert_eq!(made["state"], "pending_receiver_approval");
+    let id = made["id"].as_str().unwrap();
+    let on = format!("127.0.0.1:{}", stage.attic_server.port);
+    said_json(&stage.laptop, &["inbox", "accept", id, "--passcode", "4711", "--on", &on]);
+    let open = format!("/api/v1/transfers/{id}/passcode/open");
+    stage.owner.post(&open, json!({"passcode": "4711"})).expect_status(200);
+    let over = until("it came to its end", || {
+        let transfer = stage.owner.get(&format!("/api/v1/transfers/{id}")).expect_status(200).json();
+        ["completed", "failed"].contains(&transfer["state"].as_str().unwrap()).then_some(transfer)
+    });
+    assert_eq!((&over["state"], &over["items"][0]["files"]), (&json!("completed"), &json!(3)), "{over}");
+    let inbox = stage.laptop.state().join("inbox/album");
+    assert!(std::fs::read(inbox.join("film.bin")).unwrap() == large);
+    assert_eq!(std::fs::read(inbox.join("in/note.txt")).unwrap(), b"hello");
+    assert!(!inbox.join("skip.tmp").exists());
+}
+
+#[test]
 fn what_cannot_be_sent_is_said_before_anybody_is_asked() {
     let stage = Stage::set();
     let (code, why) = failed(&stage.attic, &["send", "/nowhere/at/all", "--to", &stage.cellar_id]);
@@ -193,7 +230,7 @@ fn a_command_that_was_killed_goes_on_when_it_is_typed_again() {
 
 #[test]
 fn where_only_quic_leads_the_command_borrows_it_from_the_running_process() {
-    let stage = Stage::set_with(&["--lanes", "quic"]);
+    let stage = Stage::set_with(&["--lanes", "quic"], &["--no-shares"]);
     stage.attic.put("note.txt", "hello");
     let note = stage.attic.shared().join("note.txt");
     let words = [note.to_str().unwrap(), "--to", &stage.cellar_id, "--lanes", "quic"];

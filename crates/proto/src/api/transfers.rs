@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-pub use outbox::{Carried, Measure, Measured, MissedFile, Outbound, OutboundState};
+pub use outbox::{Carried, Measure, Measured, Outbound, OutboundState};
 pub use way::{Limit, Way};
 
 use crate::{ApiError, DeviceId, PrincipalId, ShareId, TransferId, TransferItemId};

@@ -153,6 +153,13 @@ pub enum FromSender {
     },
     /// Still there.
     Pulse,
+    /// An item cannot be sent, or no more of it than was told of.
+    LostItem {
+        /// Its place in the list of what was approved.
+        item: u16,
+        /// Why.
+        why: Problem,
+    },
 }
 
 /// What of an entry the receiver has.

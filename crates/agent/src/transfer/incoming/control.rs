@@ -91,6 +91,7 @@ async fn hear(
             Some(FromSender::Lost { entry, why }) => {
                 incoming.lost(run, entry, why);
             }
+            Some(FromSender::LostItem { item, why }) => incoming.lost_item(item, why),
             Some(FromSender::Entries(entries)) => {
                 let (incoming, taking) = (Arc::clone(incoming), Arc::clone(run));
                 let taken = off_thread(move || Ok(incoming.take_entries(&taking, entries)));
@@ -168,6 +169,12 @@ impl Incoming {
         let Some(slot) = run.told_of(entry) else { return };
         self.with_item(slot.entry.item, |item| item.error = Some(crate::transfer::error(why)));
         run.withdraw(&slot);
+        self.changed();
+    }
+
+    /// The sender cannot send an item. That it is not whole is found when it is settled; why, is told here.
+    fn lost_item(&self, item: u16, why: Problem) {
+        self.with_item(item, |item| item.error = Some(crate::transfer::error(why)));
         self.changed();
     }
 }

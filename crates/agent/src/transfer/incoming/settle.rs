@@ -57,7 +57,8 @@ impl Incoming {
             self.state.lock().expected.items.get(usize::from(item)).map(|item| item.offered.clone());
         let Some(offered) = offered else { return Ok(()) };
         let staged = self.item_spot(item)?;
-        let hash = self.check(&slots, &staged, &offered)?;
+        let hash =
+            self.check(&slots, &staged, &offered).map_err(|error| self.said_why(item).unwrap_or(error))?;
         self.with_item(item, |item| item.state = ItemState::Committed);
         self.finish_folders(&slots)?;
         let path = self.move_to_place(item, &staged, &offered.filename, note)?;
@@ -68,6 +69,11 @@ impl Incoming {
             item.final_path = Some(path);
         });
         Ok(())
+    }
+
+    /// Why it is not here, in the words of who could not read or write it.
+    fn said_why(&self, item: u16) -> Option<ApiError> {
+        self.state.lock().items.get(usize::from(item))?.error.clone()
     }
 
     /// Compares an item with what was said of it. The hash of a file.

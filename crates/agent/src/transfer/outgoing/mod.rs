@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use peer::OpenError;
-use proto::RelPath;
 use proto::wire::transfer::{FileFacts, Problem};
+use proto::{ErrorCode, RelPath};
 
 use crate::files::ignoring::Excludes;
 use crate::share::ShareRoot;
 
 pub use rate_limit::RateLimit;
 pub use run::{Heard, Opener, Sending, send};
-pub use walk::{Size, measure};
+pub use walk::{Size, measure, measure_until};
 
 /// A file or folder that is sent: one item of a transfer.
 #[derive(Clone)]
@@ -52,6 +52,18 @@ pub enum SendError {
     /// The receiver says no.
     #[error(transparent)]
     Refused(Problem),
+}
+
+impl SendError {
+    /// True for what a new ticket, or a little patience, may change.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        use ErrorCode::{Conflict, NoSpace, NotFound, TicketExpired};
+        match self {
+            Self::Open(_) | Self::Broken(_) => true,
+            Self::Refused(why) => matches!(why.code, TicketExpired | NotFound | Conflict | NoSpace),
+        }
+    }
 }
 
 /// A file as it was when it was told of.

@@ -110,6 +110,7 @@ enum Word {
     Found(u16, Met),
     Changed(Job, FileFacts),
     Lost(u32, Problem),
+    LostItem(u16, Problem),
     /// The walk is over.
     All,
 }
@@ -133,18 +134,29 @@ pub async fn send(sending: Sending, hear: impl Fn(Heard) + Send + Sync) -> Resul
         fresh,
     });
     let over = CancellationToken::new();
+    let _ends = Ends { run: Arc::clone(&run), over: over.clone() };
     let (words, said) = mpsc::channel(FOUND);
     let walking = walk_all(Arc::clone(&run), words.clone(), over.clone());
     let (reading, writing) = tokio::io::split(stream);
-    let result = tokio::select! {
+    tokio::select! {
         heard = listen(&run, reading, &hear) => heard,
         told = tell(&run, said, writing, &hear) => told.and(Err(strange().into())),
         fed = feed_all(&run, number, streams, words, &over) => fed.and(Err(strange().into())),
         walked = walking => walked.and(Err(strange().into())),
-    };
-    over.cancel();
-    run.queue.close();
-    result
+    }
+}
+
+/// Ends the threads of a run with it, also when whoever sends has it dropped half way.
+struct Ends {
+    run: Arc<Run>,
+    over: CancellationToken,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.over.cancel();
+        self.run.queue.close();
+    }
 }
 
 fn strange() -> io::Error {
@@ -173,12 +185,14 @@ async fn walk_all(
     let walked = off_thread(move || {
         for (item, source) in (0..).zip(&run.sending.items) {
             let mut each = |met| !ended.is_cancelled() && words.blocking_send(Word::Found(item, met)).is_ok();
-            walk::walk(source, &mut each)?;
+            if let Err(error) = walk::walk(source, &mut each) {
+                let _ = words.blocking_send(Word::LostItem(item, problem(error.into())));
+            }
         }
         let _ = words.blocking_send(Word::All);
         Ok(())
     });
-    walked.await.map_err(|error| SendError::Refused(problem(error.into())))?;
+    walked.await.map_err(io::Error::other)?;
     over.cancelled().await;
     Ok(())
 }
@@ -278,6 +292,10 @@ fn batches(run: &Run, found: &mut Found, words: &mut Vec<Word>) -> Vec<Batch> {
             }
             Word::Lost(entry, why) => {
                 batch.after.push(FromSender::Lost { entry, why });
+                continue;
+            }
+            Word::LostItem(item, why) => {
+                batch.after.push(FromSender::LostItem { item, why });
                 continue;
             }
             Word::Found(item, met) => run.entry_of(item, met),

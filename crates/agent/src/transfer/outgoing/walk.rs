@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proto::RelPath;
-use proto::path::{MAX_DEPTH, is_reserved};
+use proto::path::{MAX_DEPTH, escape_name, is_reserved};
 use proto::wire::transfer::{FileFacts, What};
 
 use super::Source;
@@ -38,6 +38,18 @@ pub struct Size {
 /// # Errors
 /// It is not there, or cannot be read.
 pub fn measure(source: &Source, most_names: usize) -> Result<Size, FilesError> {
+    measure_until(source, most_names, &|| false)
+}
+
+/// The same, but stops when this is true: then it is how much was found so far.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_until(
+    source: &Source,
+    most_names: usize,
+    is_enough: &dyn Fn() -> bool,
+) -> Result<Size, FilesError> {
     let mut size = Size::default();
     walk(source, &mut |found| {
         match found.what {
@@ -49,11 +61,15 @@ pub fn measure(source: &Source, most_names: usize) -> Result<Size, FilesError> {
             What::Folder { .. } | What::Link { .. } => {}
         }
         if !found.inner.is_empty() && size.preview.len() < most_names {
-            size.preview.push(String::from_utf8_lossy(&found.inner).into_owned());
+            size.preview.push(in_text_form(&found.inner));
         }
-        true
+        !is_enough()
     })?;
     Ok(size)
+}
+
+fn in_text_form(inner: &[u8]) -> String {
+    inner.split(|byte| *byte == b'/').map(escape_name).collect::<Vec<_>>().join("/")
 }
 
 /// Calls `each` with everything there is, until it says that this is enough. What vanishes meanwhile is left out, and

@@ -2,7 +2,9 @@
 //! told. The device is a small router that stands in for one.
 
 mod device;
+mod person;
 mod rights;
+mod source;
 
 use proto::api::transfers::{Expected, TransferState, TrustLimits};
 use proto::wire::link::{Addresses, OfferedShare};

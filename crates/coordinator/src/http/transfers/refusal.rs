@@ -19,6 +19,11 @@ pub(super) fn of(error: TransferError) -> Refusal {
             "Only the owner of the receiving machine may do this.",
             "Ask its owner, or leave out what only they may choose.",
         ),
+        TransferError::NoMachine => Refusal::new(
+            ErrorCode::NotFound,
+            "They have no machine here that takes what you send.",
+            "Make a link instead, and give it to them; or ask them to let you send to one of their machines.",
+        ),
         TransferError::NoInbox => Refusal::new(
             ErrorCode::NotFound,
             "That machine has no inbox here.",

@@ -8,7 +8,7 @@ use proto::api::transfers::{Expected, ExpectedItem, ItemState, TransferState};
 use proto::{ErrorCode, Permission};
 
 use super::holder;
-use crate::access::{Client, authorize_delivery};
+use crate::access::{Client, Grant, authorize_delivery};
 use crate::coordinator::Rooms;
 use crate::files::{Lines, read_error};
 use crate::gateway::{GatewayError, LinkError};
@@ -89,17 +89,27 @@ impl Rooms {
         body: Vec<u8>,
     ) -> Result<Response<Body>, TransferError> {
         let delivery = self.delivery_of(row).ok_or(TransferError::NoInbox)?;
-        if !self.presence_of(row.device).0 {
-            return Err(GatewayError::Link(LinkError::Offline).into());
-        }
         let owner = self.identity.devices().owner_of(row.device).ok_or(TransferError::UnknownDevice)?;
         let asks = (owner, Client::Device(row.device));
         let grant = authorize_delivery(&delivery, asks, Permission::AcceptIncoming);
+        self.ask(&grant, method, &format!("/inbox/transfers/{}{word}", row.id), body).await
+    }
+
+    /// Asks a device something about a transfer, by the way of every request to a device.
+    pub(in crate::transfers) async fn ask(
+        &self,
+        grant: &Grant,
+        method: Method,
+        tail: &str,
+        body: Vec<u8>,
+    ) -> Result<Response<Body>, TransferError> {
+        if !self.presence_of(grant.device()).0 {
+            return Err(GatewayError::Link(LinkError::Offline).into());
+        }
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = method;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let tail = format!("/inbox/transfers/{}{word}", row.id);
-        let answer = self.gateway.send(&grant, &self.tickets, &tail, request).await?;
+        let answer = self.gateway.send(grant, &self.tickets, tail, request).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }

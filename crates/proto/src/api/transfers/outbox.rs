@@ -1,5 +1,5 @@
-//! `/agent/v1/outbox/…`: what a machine sends of its shares. Said by the coordinator, in the name of whoever sends, with a
-//! ticket for the share that allows to read and to download.
+//! `/agent/v1/outbox/transfers/{id}/…`: what a machine sends of its shares. Said by the coordinator, in the name of whoever
+//! sends, with a ticket for this transfer and share that allows to read and to download.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,7 +9,7 @@ use super::{OfferedItem, Way};
 use crate::wire::link::Addresses;
 use crate::{ApiError, DeviceId};
 
-/// `POST …/outbox/measure`: what is to be offered of the ticket's share.
+/// `POST …/measure`: what is to be offered of the ticket's share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Measure {
     /// Files and folders of the share, in text form.
@@ -23,7 +23,7 @@ pub struct Measured {
     pub items: Vec<OfferedItem>,
 }
 
-/// `PUT …/outbox/transfers/{id}`: what is to be sent of the ticket's share. Said again with every new ticket; what is under
+/// `PUT …/{id}`: what is to be sent of the ticket's share. Said again with every new ticket; what is under
 /// way goes on. Nothing of it is kept when the process ends.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Outbound {
@@ -35,7 +35,7 @@ pub struct Outbound {
     pub addresses: Addresses,
     /// Opens its inbox to this machine.
     pub ticket: String,
-    /// When that ticket ends: unless another comes, so does the sending.
+    /// When that ticket ends: unless another comes until then, so does the sending.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
 }
@@ -61,9 +61,6 @@ pub struct Carried {
     /// Why it ended, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ApiError>,
-    /// Files that did not arrive; the first ones, if they are many.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missed: Vec<MissedFile>,
 }
 
 /// Where a sending stands.
@@ -78,15 +75,4 @@ pub enum OutboundState {
     Done,
     /// It will not go on by itself.
     Failed,
-}
-
-/// A file that did not arrive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MissedFile {
-    /// The item it belongs to: its place among the paths.
-    pub item: u16,
-    /// Where it is in the item, in text form.
-    pub path: String,
-    /// Why.
-    pub error: ApiError,
 }
