@@ -67,6 +67,10 @@ impl Conversation {
 
     /// What somebody put into the mailbox; none if it came faster than it was fetched.
     pub(crate) async fn next(&mut self) -> Option<Said> {
+        if self.bound.as_ref().is_some_and(|bound| bound.closed) {
+            // Nothing comes any more; what it says still counts.
+            return std::future::pending().await;
+        }
         self.inbox.recv().await.map(Said::Message)
     }
 

@@ -82,6 +82,42 @@ fn two_sides_meet_at_a_nameplate_and_a_third_finds_it_crowded() {
 }
 
 #[test]
+fn who_has_closed_may_still_release_and_who_does_not_read_loses_its_place() {
+    use futures_util::FutureExt;
+    let all = rendezvous();
+    let [mut one, mut two] = ["1", "2"].map(|side| bound(&all, side));
+    for side in [&mut one, &mut two] {
+        let mailbox = tell(side, &json!({"type": "claim", "nameplate": "5"}))[0]["mailbox"].clone();
+        tell(side, &json!({"type": "open", "mailbox": mailbox}));
+    }
+    for phase in 0..70 {
+        tell(&mut two, &json!({"type": "add", "phase": phase.to_string(), "body": ""}));
+        while two.next().now_or_never().is_some() {}
+    }
+    let heard = std::iter::from_fn(|| one.next().now_or_never()).take_while(Option::is_some).count();
+    assert_eq!(heard, 64, "and then it ends");
+    assert_eq!(tell(&mut two, &json!({"type": "close", "mood": "happy"}))[0]["type"], "closed");
+    assert!(two.next().now_or_never().is_none(), "it goes on");
+    assert_eq!(tell(&mut two, &json!({"type": "release"}))[0]["type"], "released");
+}
+
+#[test]
+fn nobody_meets_anybody_alone() {
+    let all = rendezvous();
+    let [mut one, mut two] = ["1", "2"].map(|side| bound(&all, side));
+    let key = proto::DeviceId::from_public_key([3; 32]);
+    let claim = json!({"type": "claim", "nameplate": "5"});
+    let mailbox = tell(&mut one, &claim)[0]["mailbox"].clone();
+    let meet = json!({"type": "meet", "key": key});
+    assert_eq!(error(&tell(&mut one, &meet)), "must open mailbox before meeting");
+    tell(&mut one, &json!({"type": "open", "mailbox": mailbox}));
+    assert_eq!(tell(&mut one, &meet)[0]["type"], "met");
+    assert!(!all.has_met(key), "the relay is for two");
+    tell(&mut two, &claim);
+    assert!(all.has_met(key));
+}
+
+#[test]
 fn connections_are_counted_and_given_back() {
     let all = rendezvous();
     let held: Vec<_> = std::iter::from_fn(|| all.enter(HERE)).collect();

@@ -58,9 +58,14 @@ impl Place {
         let (scheme, rest) = typed.split_once("://").unwrap_or(("", typed));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path = if path.len() > 1 { path } else { RENDEZVOUS_PATH };
+        // What the page of a coordinator shows has the certificate of its own machine, which is not asked for: the same
+        // port answers without, and what is said there is sealed.
+        let has_port =
+            authority.rsplit_once(':').is_some_and(|(_, port)| port != "443" && !port.ends_with(']'));
         let secure = match scheme {
             "" | "ws" | "http" => false,
-            "wss" | "https" => true,
+            "https" => !has_port,
+            "wss" => true,
             _ => bail!("{scheme}:// is no address of a rendezvous"),
         };
         let with_scheme = match scheme {
@@ -251,8 +256,12 @@ mod tests {
             ("ws://relay.example.org:4000/v1", "relay.example.org:4000", "/v1"),
             ("wss://relay.example.org/mailbox", "relay.example.org:443", "/mailbox"),
             ("https://files.example.org", "files.example.org:443", "/v1"),
+            ("https://[fd00::1]", "[fd00::1]:443", "/v1"),
+            ("https://192.168.1.7:7000/", "192.168.1.7:7000", "/v1"),
         ] {
             let place = Place::typed(typed).unwrap();
+            let encrypted = authority.ends_with(":443");
+            assert_eq!(place.relay().starts_with("https:"), encrypted, "{typed}");
             assert_eq!((place.authority().as_str(), place.path.as_str()), (authority, path), "{typed}");
         }
         for typed in ["", "ftp://attic", "ws://"] {

@@ -353,3 +353,22 @@ fn a_link_stands_beside_the_code_where_a_browser_could_open_it() {
     let mut giver = Giver::start(&attic, &[text_of(&attic.shared().join("folder"))]);
     assert!(giver.event("code")["link"].is_null(), "what is left out of a folder is in no archive");
 }
+
+#[test]
+fn what_is_taken_back_ends_for_who_is_taking_it() {
+    let (one, other) = (World::new(), World::new());
+    one.put("large.bin", content(48 << 20));
+    let file = one.shared().join("large.bin");
+    let mut giver = Giver::start(&one, &[text_of(&file), "--limit-rate", "8MiB"]);
+    let (code, at) = giver.code();
+    let mut command = receiving(&other, &code, &at, &["--into", "into"]);
+    let taker = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    giver.event("begun");
+    let pid = rustix::process::Pid::from_child(&giver.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(giver.child.wait().unwrap().code(), Some(130));
+    let output = taker.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("taken it back"), "{said}");
+    assert!(!into(&other).join("large.bin").exists());
+}
