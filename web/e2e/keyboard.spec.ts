@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Locator, Page } from '@playwright/test';
 import { expect, PIN, test } from './rig';
 import { picture } from './samples';
+import { joinAsAna, offer } from './sending';
 
 /** Presses Tab until this has the focus, and sees to it that the focus can be seen. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
@@ -216,4 +217,48 @@ test('edit, merge what somebody else changed, and restore: by keys alone', async
   await tabTo(page, versions.getByRole('button', { name: 'Restore' }));
   await page.keyboard.press('Enter');
   await expect.poll(now).toBe('Alfama, theirs\n\nBelém\n\nThe tram, theirs\n');
+});
+
+test('an offer is accepted, and a link made, by keys alone', async ({ machine, second, page }) => {
+  test.setTimeout(120_000);
+  await joinAsAna(machine, second, page);
+  await page.goto(`${machine.url}/inbox`);
+  const sending = offer(machine, second, [second.put('film.bin', 'film')], '--passcode', '4829');
+  await expect(page.getByRole('article')).toBeVisible();
+  await tabTo(page, page.getByLabel('Take film.bin'));
+  await page.keyboard.press('Space');
+  await expect(page.getByRole('button', { name: 'Accept 0 of 1…' })).toBeDisabled();
+  await page.keyboard.press('Space');
+  await tabTo(page, page.getByRole('button', { name: 'Accept…' }));
+  await page.keyboard.press('Enter');
+  await tabTo(page, page.getByLabel('Passcode'));
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type('4829');
+  await page.keyboard.press('Enter');
+  expect((await sending.ended).code).toBe(0);
+
+  await page.goto(`${machine.url}/transfers`);
+  await tabTo(page, page.getByRole('button', { name: 'Show in folder: film.bin' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog', { name: 'Preview of film.bin' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('heading', { name: 'Transfers', level: 1 })).toBeVisible();
+
+  machine.put('notes.txt', 'words');
+  await page.goto(`${machine.url}/files`);
+  const attic = page.getByRole('region', { name: 'Attic' });
+  await expect(attic).toBeVisible();
+  await tabTo(page, attic.getByRole('link', { name: 'Shared files' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('row', { name: 'notes.txt' })).toBeVisible();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Control+Enter');
+  await tabTo(page, page.getByRole('button', { name: 'Make a link instead…' }));
+  await page.keyboard.press('Enter');
+  await tabTo(page, page.getByRole('button', { name: 'Make the link' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('img', { name: 'QR code of the link' })).toBeVisible();
+  await tabTo(page, page.getByRole('button', { name: 'Done' }));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
 });
