@@ -64,6 +64,7 @@ describe('how it stands, in words', () => {
       progress({ way: 'relayed', limit: 'network' }),
       1_500,
     ],
+    ['500 KB of 1 MB · 100 KB/s · 5 s left · direct', { way: 'direct' }, progress(), 1_500],
     ['500 KB of 1 MB · Nothing comes just now: goes on by itself', {}, progress(), 1_001 + SILENCE_MS],
     ['Paused by the sender · 500 KB of 1 MB', { paused_by: 'sender' }, progress(), 1_500],
     ['Begins · 0 bytes of 1 MB', { state: 'passcode_open' }, undefined, 0],

@@ -85,12 +85,15 @@ export function goingWords(
   const rate = progress.perSecond > 0 ? managing.upload.rate(formatSize(progress.perSecond, language)) : '';
   const seconds = secondsLeft(all - came, progress.perSecond);
   const left = seconds ? managing.upload.left(timeLeft(seconds, managing)) : '';
-  return join(amount, rate, left, wayWords(progress, words));
-}
-
-/** "direct · as fast as the network carries". */
-function wayWords({ way, limit }: Progress, { transfers: words }: SendingWords): string {
-  return join(way ? words.ways[way] : '', limit ? words.limits[limit] : '');
+  const way = progress.way ?? transfer.way;
+  const limit = progress.limit ?? transfer.limited_by;
+  return join(
+    amount,
+    rate,
+    left,
+    way ? words.transfers.ways[way] : '',
+    limit ? words.transfers.limits[limit] : '',
+  );
 }
 
 const join = (...parts: string[]) => parts.filter(Boolean).join(' · ');
