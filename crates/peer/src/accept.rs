@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
 use crate::http::serve::{self, Ends, PeerService};
-use crate::lane::Stream;
 use crate::lane::lan::{Accepted, Lan};
 use crate::lane::quic::{Link, Quic};
+use crate::lane::{Carrier, Carries, Stream};
 use crate::peers::Peers;
 use crate::protocol::Protocol;
 
@@ -31,6 +31,8 @@ pub struct Caller {
     pub peer: DeviceId,
     /// The stream.
     pub stream: Stream,
+    /// What carries it.
+    pub carrier: Carrier,
     /// Cancelled when it must end: the peer is no longer welcome, or the program ends.
     pub ended: CancellationToken,
 }
@@ -62,7 +64,8 @@ impl Answering {
         let Accepted { peer, protocol, stream } = accepted?;
         // Asked again: it may have been shown out since the handshake looked.
         let revoked = self.peers.enter(peer).ok_or(io::ErrorKind::PermissionDenied)?;
-        self.answer(Box::new(stream), peer, protocol, connection, Ends { revoked, shutdown }).await
+        let stream = (Box::new(stream) as Stream, Carrier(Carries::Lan));
+        self.answer(stream, peer, protocol, connection, Ends { revoked, shutdown }).await
     }
 
     /// Takes QUIC connections until the endpoint ends.
@@ -101,6 +104,7 @@ impl Answering {
             };
             let Some(stream) = stream else { return };
             let (answering, revoked, remote) = (Arc::clone(&self), revoked.clone(), link.remote());
+            let stream = (stream, Carrier(Carries::Quic(link.clone())));
             tokio::spawn(async move {
                 let ends = Ends { revoked, shutdown: answering.shutdown.clone() };
                 let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
@@ -114,7 +118,7 @@ impl Answering {
 
     async fn answer(
         &self,
-        stream: Stream,
+        (stream, carrier): (Stream, Carrier),
         peer: DeviceId,
         protocol: Protocol,
         connection: Connection,
@@ -127,7 +131,7 @@ impl Answering {
         }
         let service = self.streams.read().get(&protocol).cloned().ok_or_else(not_served)?;
         let ended = ends.revoked.child_token();
-        let mut answered = service(Caller { peer, stream, ended: ended.clone() });
+        let mut answered = service(Caller { peer, stream, carrier, ended: ended.clone() });
         tokio::select! {
             () = answered.as_mut() => return Ok(()),
             () = ends.shutdown.cancelled() => ended.cancel(),

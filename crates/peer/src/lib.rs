@@ -39,7 +39,7 @@ pub use arriving::Arriving;
 pub use endpoint::{Config, Endpoint};
 pub use error::OpenError;
 pub use key::{DeviceKey, PeerId};
-pub use lane::{Duplex, LaneKind, PathState, Stream};
+pub use lane::{Carrier, Duplex, LaneKind, PathState, Stream};
 pub use protocol::Protocol;
 pub use relays::Meeting;
 

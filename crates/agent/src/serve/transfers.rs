@@ -30,7 +30,7 @@ pub async fn answer(agent: Arc<Agent>, caller: Caller) {
 }
 
 async fn converse(agent: &Arc<Agent>, caller: Caller) -> io::Result<()> {
-    let Caller { peer, mut stream, ended } = caller;
+    let Caller { peer, mut stream, carrier, ended } = caller;
     let hello = tokio::time::timeout(GREETING, frame::read::<Hello>(&mut stream)).await??;
     let Some(hello) = hello else { return Ok(()) };
     let (incoming, held) = match open(agent, peer, &hello, &ended).await {
@@ -49,7 +49,8 @@ async fn converse(agent: &Arc<Agent>, caller: Caller) -> io::Result<()> {
         return frame::write(&mut stream, &Welcomed::Refused(problem(no_such_run()))).await;
     };
     frame::write(&mut stream, &Welcomed::Pieces).await?;
-    let stream = Blocking::new(stream, run.ended().clone());
+    run.flow().comes_by(carrier);
+    let stream = Blocking::new(stream, run.flow(), run.ended().clone());
     let taking = Arc::clone(&run);
     let taken = off_thread(move || Ok(incoming::take_pieces(&incoming, &taking, stream)));
     let taken = taken.await.map_err(io::Error::other)?;

@@ -7,6 +7,7 @@
 //! here: who may send what to whom, which the coordinator decides and a ticket says.
 
 pub mod blocking;
+pub mod flow;
 pub mod inbox;
 pub mod incoming;
 mod journal;

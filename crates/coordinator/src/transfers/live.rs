@@ -17,6 +17,13 @@ pub(crate) struct Live {
     pub(super) note: Option<String>,
 }
 
+impl Live {
+    /// What the sending machine said last, unless a good way was found since.
+    pub(super) fn note_if_it_counts(&self) -> Option<String> {
+        self.note.clone().filter(|_| !matches!(self.way, Some(Way::Lan | Way::Direct)))
+    }
+}
+
 /// How all of them go.
 #[derive(Default)]
 pub(super) struct AllLive(Mutex<HashMap<TransferId, Live>>);

@@ -44,7 +44,8 @@ impl Rooms {
         let paused_by = transfer.state().held().and_then(Held::by);
         let Transfer { row, items, .. } = transfer;
         let (live, under_way) = (self.transfers.live.of(row.id), is_under_way(row.state));
-        let way_note = if under_way { self.absent_side(&row).or(live.note) } else { None };
+        let way_note =
+            if under_way { self.absent_side(&row).or_else(|| live.note_if_it_counts()) } else { None };
         api::Transfer {
             id: row.id,
             sender_principal_id: row.sender,

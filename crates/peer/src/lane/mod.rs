@@ -31,6 +31,27 @@ pub enum LaneKind {
     Relayed,
 }
 
+/// What carries a stream. Which way that goes may change while the stream is open.
+#[derive(Clone)]
+pub struct Carrier(pub(crate) Carries);
+
+#[derive(Clone)]
+pub(crate) enum Carries {
+    Lan,
+    Quic(quic::Link),
+}
+
+impl Carrier {
+    /// Which way it goes now; `None` once it is over.
+    #[must_use]
+    pub fn lane(&self) -> Option<LaneKind> {
+        match &self.0 {
+            Carries::Lan => Some(LaneKind::Lan),
+            Carries::Quic(link) => link.path()?.lane,
+        }
+    }
+}
+
 /// How a peer is reached now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathState {

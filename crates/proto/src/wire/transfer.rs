@@ -21,6 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::transfers::Limit;
 use crate::{ErrorCode, TransferId};
 
 /// The version of this protocol.
@@ -153,6 +154,8 @@ pub enum FromSender {
     },
     /// Still there.
     Pulse,
+    /// What keeps the sender from sending faster, when that is another than before.
+    Pace(Limit),
     /// An item cannot be sent, or no more of it than was told of.
     LostItem {
         /// Its place in the list of what was approved.

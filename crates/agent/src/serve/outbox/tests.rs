@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use http_body_util::BodyExt;
-use proto::api::transfers::{ExpectedItem, ItemState, OfferedItem, OutboundState, PausedBy};
+use proto::api::transfers::{ExpectedItem, ItemState, OfferedItem, OutboundState, PausedBy, Way};
 use proto::ticket::{Claims, Resource};
 use proto::wire::link::Revoked;
 use proto::{Permission, Permissions, ShareId, TransferId, TransferItemId};
@@ -161,6 +161,10 @@ async fn what_allowed_it_ends_it_at_once_unless_it_was_allowed_again() {
     play.put(&sending, &outbound, &first).await;
     let mut told = play.watch(&sending).await;
     told.until(OutboundState::Sending).await;
+    while incoming.arrived().way != Some(Way::Lan) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(incoming.arrived().limited_by, None, "nothing flows while it is held");
     let second = play.claims(sending.transfer);
     play.put(&sending, &outbound, &second).await;
     revoke(&first);

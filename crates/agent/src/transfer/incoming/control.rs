@@ -91,6 +91,7 @@ async fn hear(
             Some(FromSender::Lost { entry, why }) => {
                 incoming.lost(run, entry, why);
             }
+            Some(FromSender::Pace(limit)) => run.flow().tell(limit),
             Some(FromSender::LostItem { item, why }) => incoming.lost_item(item, why),
             Some(FromSender::Entries(entries)) => {
                 let (incoming, taking) = (Arc::clone(incoming), Arc::clone(run));

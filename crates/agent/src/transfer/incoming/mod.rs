@@ -208,11 +208,14 @@ impl Incoming {
         let state = self.state.lock();
         let paused_by = *self.held.borrow();
         let connected = state.run.as_ref().is_some_and(|run| !run.ended().is_cancelled());
+        let flow = state.run.as_ref().filter(|_| connected).map(|run| run.flow());
+        let way = flow.and_then(|flow| flow.way());
+        let limited_by = flow.filter(|_| paused_by.is_none()).and_then(|flow| flow.limit_of_receiver());
         let mut items = state.items.clone();
         for item in items.iter_mut().filter(|item| paused_by.is_some() && is_on_its_way(item.state)) {
             item.state = ItemState::Paused;
         }
-        Arrived { transfer_id: self.id, paused_by, connected, way: None, limited_by: None, items }
+        Arrived { transfer_id: self.id, paused_by, connected, way, limited_by, items }
     }
 
     /// True if every item is in its place, or cannot come.

@@ -12,6 +12,7 @@ use proto::wire::transfer::{Entry, FromReceiver, Problem, What};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::transfer::flow::Flow;
 use crate::transfer::journal::Record;
 use crate::transfer::pieces::{Chaining, Progress};
 
@@ -35,6 +36,7 @@ pub struct Run {
     /// Bytes that are here, all in all.
     got: AtomicU64,
     say: mpsc::UnboundedSender<FromReceiver>,
+    flow: Arc<Flow>,
 }
 
 /// An entry that was told of.
@@ -99,7 +101,14 @@ impl Run {
             wake: Notify::new(),
             got: AtomicU64::new(0),
             say,
+            flow: Arc::default(),
         }
+    }
+
+    /// How its bytes come.
+    #[must_use]
+    pub const fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 
     /// Which one it is.

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use peer::{Endpoint, Protocol};
+use peer::{Endpoint, LaneKind, Protocol};
 use proto::api::transfers::{Carried, Outbound, OutboundState};
 use proto::ticket::CLOCK_SKEW;
-use proto::{ApiError, ErrorCode, ShareId, TransferId};
+use proto::{ApiError, DeviceId, ErrorCode, ShareId, TransferId};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::transfer::error;
+use crate::transfer::flow::way_of;
 use crate::transfer::outgoing::{Heard, RateLimit, SendError, Sending, Source, send};
 
 /// How long after a break it is begun anew; longer each time.
@@ -125,7 +126,8 @@ impl Carrying {
             let outbound = orders.borrow_and_update().clone();
             self.endpoint.learn_direct(outbound.receiver_device_id, &outbound.addresses);
             let moved = std::sync::atomic::AtomicBool::new(false);
-            let run = send(self.sending(&outbound), |word| self.hear(&word, &moved));
+            let run =
+                send(self.sending(&outbound), |word| self.hear(outbound.receiver_device_id, &word, &moved));
             let broken = match run.await {
                 Ok(()) => return carried(OutboundState::Done, None),
                 Err(SendError::Refused(why)) if !SendError::Refused(why.clone()).may_pass() => {
@@ -134,7 +136,7 @@ impl Carrying {
                 Err(broken) => broken,
             };
             tracing::debug!(transfer = %self.id, error = %broken, ?wait, "begun anew");
-            self.tell(OutboundState::Reaching, Some(in_words(&broken)));
+            self.tell(OutboundState::Reaching, Some(sentence(&broken.to_string())));
             if moved.into_inner() {
                 wait = FIRST_WAIT;
             }
@@ -159,9 +161,16 @@ impl Carrying {
         }
     }
 
-    fn hear(&self, word: &Heard, moved: &std::sync::atomic::AtomicBool) {
+    /// Which way it goes, and why no better one is there.
+    fn tell_of_path(&self, peer: DeviceId) {
+        let path = self.endpoint.path(peer);
+        let note = (path.lane == Some(LaneKind::Relayed)).then(|| sentence(&path.why));
+        self.tell_all(Carried { way: path.lane.map(way_of), ..carried(OutboundState::Sending, note) });
+    }
+
+    fn hear(&self, peer: DeviceId, word: &Heard, moved: &std::sync::atomic::AtomicBool) {
         match word {
-            Heard::Begun { .. } | Heard::GoesOn => self.tell(OutboundState::Sending, None),
+            Heard::Begun { .. } | Heard::GoesOn => self.tell_of_path(peer),
             Heard::Held(why) => self.tell(OutboundState::Sending, Some(why.clone())),
             Heard::Got(_) => moved.store(true, std::sync::atomic::Ordering::Relaxed),
             Heard::Found { .. } | Heard::Failed { .. } => {}
@@ -169,7 +178,10 @@ impl Carrying {
     }
 
     fn tell(&self, state: OutboundState, note: Option<String>) {
-        let now = carried(state, note);
+        self.tell_all(carried(state, note));
+    }
+
+    fn tell_all(&self, now: Carried) {
         self.told.send_if_modified(|told| {
             // Ended from outside, it has nothing more to say.
             let changed = told.state != OutboundState::Failed && *told != now;
@@ -201,9 +213,8 @@ const fn failed(error: ApiError) -> Carried {
     Carried { state: OutboundState::Failed, way: None, note: None, error: Some(error) }
 }
 
-/// Why it does not go on now, as a sentence.
-fn in_words(broken: &SendError) -> String {
-    let text = broken.to_string();
+/// Words as a sentence.
+fn sentence(text: &str) -> String {
     let mut letters = text.trim_end_matches('.').chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use peer::{OpenError, Stream, frame};
 use proto::TransferId;
+use proto::api::transfers::Limit;
 use proto::wire::MAX_FRAME;
 use proto::wire::transfer::{
     Entry, FileFacts, FromReceiver, FromSender, Have, Hello, Problem, StreamKind, VERSION, Welcomed, What,
@@ -19,7 +20,7 @@ use proto::wire::transfer::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Job, Queue};
@@ -29,6 +30,7 @@ use super::walk::{self, Found as Met};
 use super::{Outgoing, SendError, Source};
 use crate::files::write::off_thread;
 use crate::transfer::blocking::Blocking;
+use crate::transfer::flow::Flow;
 use crate::transfer::pieces::is_in;
 use crate::transfer::problem;
 
@@ -38,6 +40,8 @@ const BATCH: usize = 512;
 const FOUND: usize = 4 * BATCH;
 /// The receiver hears something at least so often.
 const PULSE: Duration = Duration::from_secs(10);
+/// How often it is looked what limits this side.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the receiver may take to answer a hello.
 const GREETING: Duration = Duration::from_secs(10);
 
@@ -100,6 +104,7 @@ struct Run {
     /// Batches whose answer is outstanding.
     asked: Mutex<VecDeque<Vec<Told>>>,
     fresh: bool,
+    flow: Arc<Flow>,
 }
 
 /// An entry's number, and the file that it is.
@@ -132,6 +137,7 @@ pub async fn send(sending: Sending, hear: impl Fn(Heard) + Send + Sync) -> Resul
         told: Mutex::default(),
         asked: Mutex::default(),
         fresh,
+        flow: Arc::default(),
     });
     let over = CancellationToken::new();
     let _ends = Ends { run: Arc::clone(&run), over: over.clone() };
@@ -223,7 +229,10 @@ async fn feed_one(
 ) -> Result<(), SendError> {
     let mut stream = (run.sending.open)().await?;
     greet(&mut stream, &run.sending, StreamKind::Pieces { run: number }).await?;
-    let stream = Limited { stream: Blocking::new(stream, over), rate_limit: run.sending.rate_limit.clone() };
+    let stream = Limited {
+        stream: Blocking::new(stream, &run.flow, over),
+        rate_limit: run.sending.rate_limit.clone(),
+    };
     let fed = off_thread(move || {
         let troubled = |job: Job, trouble: Trouble| {
             let word = match trouble {
@@ -245,17 +254,42 @@ async fn tell(
     hear: &impl Fn(Heard),
 ) -> Result<(), SendError> {
     let (mut words, mut found) = (Vec::with_capacity(BATCH), Found::default());
+    let mut pace = Pace { told: None, at: Instant::now() };
     loop {
-        match timeout(PULSE, said.recv_many(&mut words, BATCH)).await {
-            Err(_) => frame::write(&mut stream, &FromSender::Pulse).await?,
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
+        if timeout(LOOK_EVERY, said.recv_many(&mut words, BATCH)).await == Ok(0) {
+            return Ok(());
+        }
+        pace.tell(run, &mut stream).await?;
+        if words.is_empty() {
+            continue;
         }
         let batches = batches(run, &mut found, &mut words);
         hear(Heard::Found { bytes: found.bytes, files: found.files });
         for batch in batches {
             run.tell_of(batch, &mut stream).await?;
         }
+    }
+}
+
+/// What the receiver was told last of what limits this side, and when it heard anything of that.
+struct Pace {
+    told: Option<Limit>,
+    at: Instant,
+}
+
+impl Pace {
+    /// Tells the receiver what is news, or that this side is still there.
+    async fn tell(&mut self, run: &Run, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let word = match run.flow.limit_of_sender() {
+            Some(limit) if self.told != Some(limit) => {
+                self.told = Some(limit);
+                FromSender::Pace(limit)
+            }
+            _ if self.at.elapsed() >= PULSE => FromSender::Pulse,
+            _ => return Ok(()),
+        };
+        self.at = Instant::now();
+        frame::write(stream, &word).await
     }
 }
 

@@ -148,9 +148,12 @@ async fn what_was_agreed_on_arrives() {
     assert_eq!(Some(told.receiver_share_id), rooms.inbox_of(play.at));
     play.device.says(&offered, &["receiving", "pending"]);
     play.comes_to(&offered, TransferState::InProgress).await;
+    let flows = play.seen(&offered).await;
+    assert_eq!((&flows["way"], &flows["limited_by"]), (&json!("relayed"), &json!("network")));
     play.device.says(&offered, &["finalized", "finalized"]);
     play.comes_to(&offered, TransferState::Completed).await;
     let seen = play.seen(&offered).await;
+    assert_eq!((seen.get("way"), seen.get("limited_by")), (None, None), "nothing flows any more");
     assert_eq!((&seen["state"], &seen["items"][1]["state"]), (&json!("completed"), &json!("finalized")));
     play.until_row(&offered, |row| !row.device_knows).await;
     let given_up = play.device.asked().iter().any(|asked| asked.method == Method::DELETE);

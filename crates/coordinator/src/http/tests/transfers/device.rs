@@ -176,6 +176,7 @@ impl Now {
             self.says.iter().map(|(_, item)| serde_json::from_str(item).unwrap()).collect();
         let arrived = json!({
             "transfer_id": self.transfer, "connected": true, "items": items, "paused_by": self.held,
+            "way": "relayed", "limited_by": "network",
         });
         Some(arrived.to_string() + "\n")
     }

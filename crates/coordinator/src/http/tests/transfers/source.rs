@@ -141,8 +141,11 @@ async fn a_share_is_sent_by_its_machine_and_nobody_else_hears_from_where() {
         2,
         "the receiver knows before the sender comes"
     );
-    stage.sender.says(json!({"state": "reaching", "note": "No address is known."}));
-    stage.sender.says(json!({"state": "sending"}));
+    let note = "No direct path was found yet.";
+    stage.sender.says(json!({"state": "sending", "way": "relayed", "note": note}));
+    while stage.play.seen(&offered).await["way_note"] != note {
+        tokio::task::yield_now().await;
+    }
     stage.play.device.says(&offered, &["finalized", "finalized"]);
     stage.play.comes_to(&offered, TransferState::Completed).await;
     let log = stage.play.owner.get(&stage.play.world, "/api/v1/audit").await.body.to_string();
