@@ -64,6 +64,31 @@ async fn answered(
     Ok(rooms.shown_transfer(caller, transfer))
 }
 
+/// What somebody does with a transfer, and what the log calls it.
+struct Moves {
+    coordinator: Coordinator,
+    caller: Caller,
+    trail: Trail,
+    action: &'static str,
+}
+
+impl Moves {
+    /// Makes one move, to its end, writes it down, and shows the transfer as it is then.
+    async fn one<F>(self, id: &str, make: impl FnOnce(TransferId) -> F) -> Result<Json<Shown>, Refusal>
+    where
+        F: Future<Output = Result<Transfer, TransferError>> + Send + 'static,
+    {
+        let id = parse(id)?;
+        let made = make(id);
+        to_the_end(async move {
+            let Self { coordinator, caller, trail, action } = self;
+            let made = made.await;
+            answered(coordinator.rooms(), (&caller, &trail), (action, Some(id)), made).await.map(Json)
+        })
+        .await
+    }
+}
+
 fn about(rooms: &Rooms, row: Option<&TransferRow>, entry: Entry) -> Entry {
     let Some(row) = row else { return entry };
     let share = row.share.or_else(|| rooms.inbox_of(row.device));
@@ -151,13 +176,8 @@ pub(crate) async fn approve(
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<ApproveTransfer>,
 ) -> Result<Json<Shown>, Refusal> {
-    let id = parse(&id)?;
-    to_the_end(async move {
-        let rooms = coordinator.rooms();
-        let done = rooms.approve_transfer(&caller, id, wish).await;
-        answered(rooms, (&caller, &trail), ("transfer.approved", Some(id)), done).await.map(Json)
-    })
-    .await
+    let moves = Moves { coordinator: coordinator.clone(), caller, trail, action: "transfer.approved" };
+    moves.one(&id, |id| async move { coordinator.rooms().approve_transfer(&caller, id, wish).await }).await
 }
 
 /// The receiver does not want it.
@@ -172,13 +192,10 @@ pub(crate) async fn reject(
     Path(id): Path<String>,
     JsonBody(end): JsonBody<EndTransfer>,
 ) -> Result<Json<Shown>, Refusal> {
-    let id = parse(&id)?;
-    to_the_end(async move {
-        let rooms = coordinator.rooms();
-        let done = rooms.reject_transfer(&caller, id, end.reason).await;
-        answered(rooms, (&caller, &trail), ("transfer.rejected", Some(id)), done).await.map(Json)
-    })
-    .await
+    let moves = Moves { coordinator: coordinator.clone(), caller, trail, action: "transfer.rejected" };
+    moves
+        .one(&id, |id| async move { coordinator.rooms().reject_transfer(&caller, id, end.reason).await })
+        .await
 }
 
 /// Either side gives it up.
@@ -193,13 +210,10 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
     JsonBody(end): JsonBody<EndTransfer>,
 ) -> Result<Json<Shown>, Refusal> {
-    let id = parse(&id)?;
-    to_the_end(async move {
-        let rooms = coordinator.rooms();
-        let done = rooms.cancel_transfer(&caller, id, end.reason).await;
-        answered(rooms, (&caller, &trail), ("transfer.cancelled", Some(id)), done).await.map(Json)
-    })
-    .await
+    let moves = Moves { coordinator: coordinator.clone(), caller, trail, action: "transfer.cancelled" };
+    moves
+        .one(&id, |id| async move { coordinator.rooms().cancel_transfer(&caller, id, end.reason).await })
+        .await
 }
 
 /// Either side holds it: nothing more comes until that side lets go.
@@ -253,13 +267,9 @@ async fn hold(
     id: &str,
     holds: bool,
 ) -> Result<Json<Shown>, Refusal> {
-    let (id, action) = (parse(id)?, if holds { "transfer.paused" } else { "transfer.resumed" });
-    to_the_end(async move {
-        let rooms = coordinator.rooms();
-        let done = rooms.hold_transfer(&caller, id, holds).await;
-        answered(rooms, (&caller, &trail), (action, Some(id)), done).await.map(Json)
-    })
-    .await
+    let action = if holds { "transfer.paused" } else { "transfer.resumed" };
+    let moves = Moves { coordinator: coordinator.clone(), caller, trail, action };
+    moves.one(id, move |id| async move { coordinator.rooms().hold_transfer(&caller, id, holds).await }).await
 }
 
 /// The sender says the passcode, unless the transfer is open already, and is given what opens the receiver's inbox.
