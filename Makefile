@@ -11,7 +11,7 @@ WEB_BUILT := web/dist/index.html
 WEB_READY := web/node_modules/.installed
 TUSPY := target/tuspy/.installed
 
-.PHONY: help run test check web bench install dist system test-rust test-web test-browser fmt api
+.PHONY: help run test trials check web bench install dist system test-rust test-web test-browser fmt api
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | sort | column -t -s "$$(printf '\t')"
@@ -28,6 +28,9 @@ check: web ## format, lints, types
 
 test-rust: web ## the Rust tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) nextest run --workspace; else $(CARGO) test --workspace; fi
+
+trials: web ## two hundred transfers whose ends are killed at random (ten minutes)
+	LANTHORN_TRIALS=200 $(CARGO) test --workspace -- transfer::trials --nocapture
 
 test-web: $(WEB_READY) ## the page's unit tests
 	cd web && $(NPM) test

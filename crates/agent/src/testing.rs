@@ -73,6 +73,11 @@ impl World {
         Self::build(quick_home(), device, |config| config, |_| ())
     }
 
+    /// This device, sharing a folder which was prepared.
+    pub(crate) fn on_of(device: DeviceId, prepare: impl FnOnce(&Path)) -> Self {
+        Self::build(tempfile::tempdir().unwrap(), device, |config| config, prepare)
+    }
+
     fn build(
         home: tempfile::TempDir,
         device: DeviceId,

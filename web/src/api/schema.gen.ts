@@ -22,6 +22,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agent/v1/inbox/transfers/{transfer}/chunk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Some more bytes of a file: up to 8 MiB, from where the file ends (409 says where that is). They count as a whole or not
+         *     at all; a newer chunk of the file takes the place of one on its way. What is said of the item must be what was offered.
+         */
+        post: operations["post_agent_v1_inbox_transfers_transfer_chunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/inbox/transfers/{transfer}/commit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Nothing more of an item comes: it is found to be what was offered, by size, SHA-256 where that was said, and BLAKE3,
+         *     and durable. May be asked again.
+         */
+        post: operations["post_agent_v1_inbox_transfers_transfer_commit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/v1/inbox/transfers/{transfer}/finalize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts an item that was committed into its place, under a free name. May be asked again. */
+        post: operations["post_agent_v1_inbox_transfers_transfer_finalize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/v1/inbox/transfers/{transfer}/pause": {
         parameters: {
             query?: never;
@@ -2087,6 +2144,25 @@ export interface components {
             /** @description The PIN as it shall be: 4 to 12 digits. */
             new_pin: string;
         };
+        /** @description A chunk was taken. */
+        ChunkTaken: {
+            /** @description BLAKE3 of the file once all its bytes are here, as 64 hexadecimal digits. */
+            blake3?: string | null;
+            /**
+             * Format: int64
+             * @description How many it is to have.
+             */
+            expected_size: number;
+            /** @description The item. */
+            item_id: components["schemas"]["TransferItemId"];
+            /**
+             * Format: int64
+             * @description The bytes of the file that are here.
+             */
+            received_size: number;
+            /** @description `receiving`, or `staged` once all are here. */
+            state: components["schemas"]["ItemState"];
+        };
         /** @description How a pairing stands, told to the machine that began it. */
         Claim: {
             /** @enum {string} */
@@ -2436,6 +2512,16 @@ export interface components {
             /** @enum {string} */
             type: "file_changed";
         };
+        /** @description `POST …/finalize`: an item goes to its place. */
+        FinalizeItem: {
+            /**
+             * @description The folder, from the root of the share or inbox, in text form: the one that the receiver approved, or one in it. What
+             *     is missing of it is made. Empty, it is the one that was approved.
+             */
+            destination_path?: string;
+            /** @description The item. */
+            item_id: components["schemas"]["TransferItemId"];
+        };
         /** @description One folder of this machine, with the folders in it that its user can read. */
         FolderChoice: {
             /**
@@ -2699,6 +2785,29 @@ export interface components {
             parent_path: string;
             /** @description Where its content can be had, to be shown in place. Files only. */
             stream_url?: string | null;
+        };
+        /** @description An item is what was offered, and durable. */
+        ItemCommitted: {
+            /** @description BLAKE3 of a file, as 64 hexadecimal digits. */
+            blake3?: string | null;
+            /** @description The item. */
+            item_id: components["schemas"]["TransferItemId"];
+            /** @description `committed`, or `finalized` if it is in its place already. */
+            state: components["schemas"]["ItemState"];
+        };
+        /** @description An item is in its place. */
+        ItemFinalized: {
+            /** @description Where it went, from the root of the share or inbox, in text form. */
+            final_path: string;
+            /** @description The item. */
+            item_id: components["schemas"]["TransferItemId"];
+            /** @description Names in it that had to be changed, as they were and as they are. */
+            renamed?: [
+                string,
+                string
+            ][];
+            /** @description `finalized`. */
+            state: components["schemas"]["ItemState"];
         };
         /**
          * @description What an item is.
@@ -4052,6 +4161,153 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_inbox_transfers_transfer_chunk: {
+        parameters: {
+            query?: {
+                /** @description The item. */
+                item_id?: string;
+                /** @description The item's name. */
+                filename?: string;
+                /** @description The bytes of the whole file. Of a file in a folder it has to be said; else it is as offered. */
+                size?: number;
+                /** @description SHA-256 of the whole file, as 64 hexadecimal digits; all zeros mean that it is not known. */
+                sha256?: string;
+                /** @description Of an item that is a folder: where in it the file goes, names with `/` between them. */
+                path?: string;
+                /** @description True for a folder in such an item, which needs to be said only if nothing is in it. It has no bytes. */
+                folder?: boolean;
+                /** @description When the file last changed (RFC 3339). */
+                modified?: string;
+            };
+            header?: {
+                /** @description where the bytes go: 0 if absent */
+                "x-chunk-offset"?: number | null;
+                /** @description `1`: the file is whole with them */
+                "x-chunk-last"?: string | null;
+            };
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChunkTaken"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_inbox_transfers_transfer_commit: {
+        parameters: {
+            query?: {
+                /** @description The item. */
+                item_id?: string;
+                /** @description True if a folder is to be kept though fewer files came than were offered: the sender could not read the others. */
+                partial?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemCommitted"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    post_agent_v1_inbox_transfers_transfer_finalize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transfer */
+                transfer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinalizeItem"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemFinalized"];
+                };
             };
             "4XX": {
                 headers: {

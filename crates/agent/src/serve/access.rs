@@ -112,6 +112,19 @@ impl FromRequestParts<Arc<Agent>> for FromShare {
     }
 }
 
+/// The transfer named in the address, opened to its sender.
+pub struct Delivers(pub OnTransfer);
+
+impl FromRequestParts<Arc<Agent>> for Delivers {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, agent: &Arc<Agent>) -> Result<Self, Refusal> {
+        let on = OnTransfer::from_request_parts(parts, agent).await?;
+        on.require(Permission::RequestSend)?;
+        Ok(Self(on))
+    }
+}
+
 /// The ticket of a request, found right.
 fn verify(parts: &Parts, agent: &Agent) -> Result<Arc<VerifiedTicket>, TicketError> {
     let ticket = parts.headers.get(AUTHORIZATION).and_then(ticket_in).ok_or(TicketError::Malformed)?;

@@ -12,6 +12,7 @@ pub mod access;
 pub mod acts;
 pub mod archive;
 pub mod content;
+pub mod delivery;
 #[cfg(test)]
 mod disks;
 pub mod disposition;

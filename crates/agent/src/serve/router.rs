@@ -40,6 +40,7 @@ fn doors() -> OpenApiRouter<Arc<Agent>> {
         .merge(super::acts::routes())
         .merge(super::inbox::routes())
         .merge(super::outbox::routes())
+        .merge(super::delivery::routes())
 }
 
 /// What this device is.

@@ -54,6 +54,12 @@ impl Inbox {
         Ok(reopened)
     }
 
+    /// Lets go of a transfer, as the end of the process does.
+    #[cfg(test)]
+    pub(super) fn forget(&self, id: TransferId) {
+        self.0.lock().remove(&id);
+    }
+
     /// Expects a transfer no more: what came of it and is not in its place goes. Blocks.
     ///
     /// # Errors

@@ -1,8 +1,12 @@
 //! What counts of a transfer, across restarts: which pieces are on the disk and verified, and which items are in their
 //! place. A file that only grows. Each record has a checksum of its own: what a crash cut off at its end, and all behind
-//! it, counts nothing. Who appends sees to it that the bytes it speaks of are durable before.
+//! it, counts nothing.
+//!
+//! Pieces are written down at once, before their bytes are durable: after a crash those that stand behind the last
+//! [`Record::Settled`] are read and hashed before they count. So the end of a process costs next to nothing that has to come
+//! again, and the end of the machine nothing but these.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -54,6 +58,36 @@ pub(super) enum Record {
         /// The file's hash, if it is a file.
         hash: Option<Chaining>,
     },
+    /// Of a file, only its first pieces count any more.
+    Cut {
+        /// The item.
+        item: u16,
+        /// The file in it.
+        path: Vec<u8>,
+        /// How many.
+        pieces: u32,
+    },
+    /// An item is here, and was found to be what was offered.
+    Committed {
+        /// The item.
+        item: u16,
+    },
+    /// Everything that was written down before is durable.
+    Settled,
+    /// What came of an item is thrown away.
+    Dropped {
+        /// The item.
+        item: u16,
+    },
+    /// A piece is not here after all.
+    Spoiled {
+        /// The item.
+        item: u16,
+        /// The file in it.
+        path: Vec<u8>,
+        /// The piece.
+        piece: u32,
+    },
 }
 
 /// Where an item is, or may be.
@@ -72,6 +106,10 @@ pub(super) struct Known {
     pub(super) files: HashMap<(u16, Vec<u8>), Progress>,
     /// Where items are.
     pub(super) places: HashMap<u16, Place>,
+    /// Items that were found to be what was offered.
+    pub(super) committed: HashSet<u16>,
+    /// Pieces that were written down and perhaps are not durable, by item and path.
+    pub(super) unsure: HashSet<(u16, Vec<u8>, u32)>,
 }
 
 impl Known {
@@ -79,6 +117,7 @@ impl Known {
         match record {
             Record::Piece { item, path, facts, piece, chaining } => {
                 let Some(fresh) = Progress::new(facts) else { return };
+                self.unsure.insert((item, path.clone(), piece));
                 let progress = self.files.entry((item, path)).or_insert_with(|| fresh.clone());
                 if progress.facts() != facts {
                     *progress = fresh;
@@ -90,6 +129,27 @@ impl Known {
             }
             Record::Placed { item, path, hash } => {
                 self.places.insert(item, Place::There(path, hash));
+            }
+            Record::Cut { item, path, pieces } => {
+                self.committed.remove(&item);
+                if let Some(progress) = self.files.get_mut(&(item, path)) {
+                    progress.cut(pieces);
+                }
+            }
+            Record::Committed { item } => {
+                self.committed.insert(item);
+            }
+            Record::Settled => self.unsure.clear(),
+            Record::Dropped { item } => {
+                self.places.remove(&item);
+                self.committed.remove(&item);
+                self.files.retain(|(of, _), _| *of != item);
+                self.unsure.retain(|(of, _, _)| *of != item);
+            }
+            Record::Spoiled { item, path, piece } => {
+                if let Some(progress) = self.files.get_mut(&(item, path)) {
+                    progress.unmark(piece);
+                }
             }
         }
     }
@@ -126,15 +186,27 @@ impl Journal {
         if records.is_empty() {
             return Ok(());
         }
+        let length = self.write(records)?;
+        sync_file(&self.file)?;
+        self.length = length;
+        Ok(())
+    }
+
+    /// Appends what nobody relies on yet.
+    pub(super) fn note(&mut self, records: &[Record]) -> Result<(), WriteError> {
+        self.length = self.write(records)?;
+        Ok(())
+    }
+
+    /// Writes behind the end. Where that would be then.
+    fn write(&self, records: &[Record]) -> Result<u64, WriteError> {
         let mut bytes = Vec::new();
         for record in records {
             encode(record, &mut bytes)?;
         }
         crash::step("write")?;
         self.file.write_all_at(&bytes, self.length)?;
-        sync_file(&self.file)?;
-        self.length += bytes.len() as u64;
-        Ok(())
+        Ok(self.length + bytes.len() as u64)
     }
 }
 

@@ -8,6 +8,8 @@
 
 pub mod blocking;
 pub mod flow;
+#[cfg(test)]
+mod full;
 pub mod inbox;
 pub mod incoming;
 mod journal;
@@ -16,7 +18,11 @@ pub mod outbox;
 pub mod outgoing;
 pub mod pieces;
 #[cfg(test)]
+mod settle_trials;
+#[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod trials;
 
 use proto::ApiError;
 use proto::wire::transfer::Problem;

@@ -1,14 +1,22 @@
 //! The pieces of a file and their hashes. Each piece is a whole subtree of the file's BLAKE3 tree, so that it can be
 //! verified by itself, and the file's hash is made of theirs.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
 use blake3::Hasher;
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 use proto::wire::transfer::{FileFacts, PIECE, pieces};
+
+/// Pieces are read again so many bytes at once.
+const READ_AT_ONCE: usize = 256 << 10;
 
 /// What a piece is verified by: its chaining value, or the file's hash where the piece is all of it.
 pub type Chaining = [u8; 32];
 
 /// Hashes one piece.
+#[derive(Clone)]
 pub struct PieceHasher {
     hasher: Hasher,
     is_all: bool,
@@ -33,6 +41,23 @@ impl PieceHasher {
     pub fn finish(&self) -> Chaining {
         if self.is_all { *self.hasher.finalize().as_bytes() } else { self.hasher.finalize_non_root() }
     }
+}
+
+/// Hashes a piece of so many bytes as it is in a file.
+///
+/// # Errors
+/// The disk's, or the file ends before.
+pub fn hash_piece(file: &File, size: u64, (piece, len): (u32, u32)) -> io::Result<Chaining> {
+    let mut buffer = vec![0; READ_AT_ONCE.min(len as usize)];
+    let (mut hasher, mut at) = (PieceHasher::new(size, piece), u64::from(piece) * u64::from(PIECE));
+    let mut left = len as usize;
+    while left > 0 {
+        let some = &mut buffer[..left.min(READ_AT_ONCE)];
+        file.read_exact_at(some, at)?;
+        hasher.update(some);
+        (left, at) = (left - some.len(), at + some.len() as u64);
+    }
+    Ok(hasher.finish())
 }
 
 /// How many bytes a piece has; `None` if the file has no such piece.
@@ -112,6 +137,33 @@ impl Progress {
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.missing == 0
+    }
+
+    /// How many pieces are here of which none before is missing.
+    #[must_use]
+    pub fn first(&self) -> u32 {
+        let first = self.chaining.iter().take_while(|chaining| chaining.is_some()).count();
+        u32::try_from(first).unwrap_or(u32::MAX)
+    }
+
+    /// Only so many pieces at the beginning count any more. True if there were others.
+    pub fn cut(&mut self, pieces: u32) -> bool {
+        let behind = self.chaining.get_mut(pieces as usize..).unwrap_or_default();
+        let void = behind.iter_mut().filter_map(Option::take).count();
+        self.missing += void;
+        void > 0
+    }
+
+    /// A piece is not here after all.
+    pub fn unmark(&mut self, piece: u32) {
+        let place = self.chaining.get_mut(piece as usize);
+        self.missing += usize::from(place.and_then(Option::take).is_some());
+    }
+
+    /// What a piece was verified by, if it is here.
+    #[must_use]
+    pub fn chaining(&self, piece: u32) -> Option<Chaining> {
+        self.chaining.get(piece as usize).copied().flatten()
     }
 
     /// How many bytes are here.
@@ -197,6 +249,9 @@ mod tests {
             }
         }
         assert!(!progress.mark(10, [0; 32]), "there is no such piece");
+        let mut cut = progress.clone();
+        assert!(cut.cut(4) && !cut.cut(4) && cut.mark(7, chaining[7]));
+        assert_eq!((cut.first(), cut.bytes(), progress.first()), (4, 5 * FULL, 10));
         assert!(progress.is_whole());
         assert_eq!((progress.hash(), progress.bytes()), (Some(root(&chaining)), size));
         assert!(Progress::new(facts(0)).unwrap().is_whole());

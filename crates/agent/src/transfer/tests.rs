@@ -32,21 +32,23 @@ const PIECE_BYTES: usize = PIECE as usize;
 /// A sender and a receiver.
 pub(crate) struct Two {
     pub(crate) world: World,
-    home: tempfile::TempDir,
+    pub(super) home: tempfile::TempDir,
     pub(crate) sender: Endpoint,
     pub(crate) receiver: Endpoint,
     at: Addresses,
-    fate: Arc<Fate>,
+    pub(super) fate: Arc<Fate>,
 }
 
 /// What happens to the bytes on their way.
 #[derive(Default)]
-struct Fate {
+pub(super) struct Fate {
     /// After so many more bytes every stream breaks; never if it is none to begin with.
     left: Mutex<Option<i64>>,
     /// The byte after so many more is another; none if it is negative.
     spoil: Mutex<i64>,
-    written: AtomicU64,
+    pub(super) written: AtomicU64,
+    /// Called when the streams break.
+    dies: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 struct Fated {
@@ -55,6 +57,18 @@ struct Fated {
 }
 
 impl Fate {
+    /// After so many more bytes somebody dies, and every stream breaks.
+    pub(super) fn cut_after(&self, bytes: u64, dies: impl FnOnce() + Send + 'static) {
+        *self.dies.lock() = Some(Box::new(dies));
+        *self.left.lock() = Some(i64::try_from(bytes).unwrap());
+    }
+
+    /// Nothing breaks any more.
+    pub(super) fn mend(&self) {
+        *self.dies.lock() = None;
+        *self.left.lock() = None;
+    }
+
     fn is_broken(&self) -> bool {
         self.left.lock().is_some_and(|left| left <= 0)
     }
@@ -98,6 +112,11 @@ impl AsyncWrite for Fated {
         if let Some(left) = &mut *fate.left.lock() {
             *left -= count;
         }
+        if fate.is_broken()
+            && let Some(dies) = fate.dies.lock().take()
+        {
+            dies();
+        }
         fate.written.fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
@@ -113,8 +132,13 @@ impl AsyncWrite for Fated {
 
 impl Two {
     pub(crate) async fn new() -> Self {
+        Self::on(World::of).await
+    }
+
+    /// A receiver of this key that is made so.
+    pub(super) async fn on(make: impl FnOnce(proto::DeviceId) -> World) -> Self {
         let receiver_key = DeviceKey::from_seed([7; 32]).unwrap();
-        let world = World::of(receiver_key.id());
+        let world = make(receiver_key.id());
         let config = |key| peer::Config { quic: false, ..peer::Config::new(key) };
         let receiver = Endpoint::bind(config(receiver_key)).await.unwrap();
         let sender = Endpoint::bind(config(DeviceKey::from_seed([8; 32]).unwrap())).await.unwrap();
@@ -138,19 +162,19 @@ impl Two {
         self.at.clone()
     }
 
-    fn source(&self, name: &str) -> Source {
+    pub(super) fn source(&self, name: &str) -> Source {
         let root = Arc::new(ShareRoot::open(self.home.path()).unwrap());
         Source::new(root, name.parse().unwrap())
     }
 
-    fn write(&self, name: &str, content: &[u8]) {
+    pub(super) fn write(&self, name: &str, content: &[u8]) {
         let path = self.home.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
     /// Has the receiver expect these, and makes the sender ready for them.
-    fn offer(&self, names: &[&str]) -> Sending {
+    pub(super) fn offer(&self, names: &[&str]) -> Sending {
         let items: Vec<Source> = names.iter().map(|name| self.source(name)).collect();
         let expected = names.iter().zip(&items).map(|(name, source)| {
             let size = measure(source, 10).unwrap();
@@ -203,7 +227,7 @@ impl Two {
 }
 
 /// Everything beneath a folder: what it is, when it changed, and what is in it.
-fn tree(folder: &Path) -> BTreeMap<String, (String, i64, Vec<u8>)> {
+pub(super) fn tree(folder: &Path) -> BTreeMap<String, (String, i64, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(at) = folders.pop() {
@@ -227,7 +251,7 @@ fn tree(folder: &Path) -> BTreeMap<String, (String, i64, Vec<u8>)> {
     found
 }
 
-fn content(size: usize, seed: u8) -> Vec<u8> {
+pub(super) fn content(size: usize, seed: u8) -> Vec<u8> {
     let mut bytes = vec![0; size];
     blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
     bytes

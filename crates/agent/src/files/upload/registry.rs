@@ -45,7 +45,7 @@ pub struct Upload {
     /// Who sends it.
     pub by: PrincipalId,
     known: RwLock<Known>,
-    pub(super) turns: Turns,
+    pub(super) turns: Turns<Hand>,
 }
 
 /// What is known of an upload.

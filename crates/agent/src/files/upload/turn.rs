@@ -31,9 +31,9 @@ impl Hand {
     }
 }
 
-/// The turns of an upload.
-pub(super) struct Turns {
-    hand: Arc<Queue<Hand>>,
+/// The turns of something, of which each hands on what only the one whose turn it is needs.
+pub(crate) struct Turns<T> {
+    hand: Arc<Queue<T>>,
     stop: Mutex<CancellationToken>,
 }
 
@@ -46,31 +46,45 @@ pub struct Turn {
     pub(super) hand: OwnedMutexGuard<Hand>,
 }
 
-impl Turns {
-    pub(super) fn new(hand: Hand) -> Self {
+impl<T> Turns<T> {
+    pub(crate) fn new(hand: T) -> Self {
         Self { hand: Arc::new(Queue::new(hand)), stop: Mutex::default() }
     }
 
-    pub(super) fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         self.hand.try_lock().is_err()
+    }
+
+    /// Takes the turn from whoever has it: the token is cancelled when somebody else wants it.
+    pub(crate) async fn take_over(&self) -> (OwnedMutexGuard<T>, CancellationToken) {
+        let stop = self.stop_others();
+        (Arc::clone(&self.hand).lock_owned().await, stop)
+    }
+
+    /// [`Self::take_over`], for who is on a thread of its own and may wait there.
+    pub(crate) fn take_over_blocking(&self) -> (OwnedMutexGuard<T>, CancellationToken) {
+        let stop = self.stop_others();
+        (Arc::clone(&self.hand).blocking_lock_owned(), stop)
+    }
+
+    fn stop_others(&self) -> CancellationToken {
+        let stop = CancellationToken::new();
+        std::mem::replace(&mut *self.stop.lock(), stop.clone()).cancel();
+        stop
     }
 }
 
 impl Upload {
     /// Takes the turn from whoever has it.
     pub async fn take_over(self: Arc<Self>) -> Turn {
-        let stop = CancellationToken::new();
-        std::mem::replace(&mut *self.turns.stop.lock(), stop.clone()).cancel();
-        let hand = Arc::clone(&self.turns.hand).lock_owned().await;
+        let (hand, stop) = self.turns.take_over().await;
         Turn { upload: self, stop, hand }
     }
 
     /// The turn, for who is on a thread of its own and may wait there.
     #[must_use]
     pub fn take_over_blocking(self: Arc<Self>) -> Turn {
-        let stop = CancellationToken::new();
-        std::mem::replace(&mut *self.turns.stop.lock(), stop.clone()).cancel();
-        let hand = Arc::clone(&self.turns.hand).blocking_lock_owned();
+        let (hand, stop) = self.turns.take_over_blocking();
         Turn { upload: self, stop, hand }
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use peer::{Stream, frame};
 use proto::ApiError;
-use proto::api::transfers::PausedBy;
-use proto::wire::transfer::{FromReceiver, FromSender, Problem, Welcomed};
+use proto::wire::transfer::{FromReceiver, FromSender, PIECE, Problem, Welcomed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -26,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How often the sender is told how much is here.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// What came is made durable at least so often.
-const SETTLE_EVERY: Duration = Duration::from_secs(2);
+pub(super) const SETTLE_EVERY: Duration = Duration::from_secs(2);
 /// How long a sender may take to hear that it is finished.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -156,7 +155,7 @@ async fn settle(incoming: &Arc<Incoming>, run: &Arc<Run>) -> io::Result<()> {
             }
             Ok(()) => {}
             Err(error @ WriteError::NoSpace) => {
-                incoming.hold(Some(PausedBy::NoSpace));
+                incoming.hold_for_room(u64::from(PIECE));
                 return end(run, error.into()).await;
             }
             Err(error) => return end(run, error.into()).await,

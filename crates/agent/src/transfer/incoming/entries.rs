@@ -13,6 +13,7 @@ use crate::files::write::WriteError;
 use crate::files::{FilesError, tree};
 use crate::share::Node;
 use crate::share::write::reserve;
+use crate::transfer::journal::Record;
 use crate::transfer::pieces::Progress;
 use crate::transfer::{names, problem};
 
@@ -26,13 +27,11 @@ impl Incoming {
     ///
     /// # Errors
     /// There are more than is taken, or an item that nobody approved.
-    pub(super) fn take_entries(&self, run: &Run, entries: Vec<Entry>) -> Result<(), ApiError> {
-        if run.told() + entries.len() > MAX_ENTRIES as usize {
-            return Err(too_many());
-        }
+    pub(super) fn take_entries(self: &Arc<Self>, run: &Run, entries: Vec<Entry>) -> Result<(), ApiError> {
+        check_count(run, entries.len())?;
         let (mut slots, mut have) = (Vec::new(), Vec::new());
         for entry in entries {
-            let (slot, here) = self.take_entry(run, entry)?;
+            let (slot, here) = self.take_entry(run, entry, true)?;
             slots.push(Arc::new(slot));
             have.push(here);
         }
@@ -41,7 +40,13 @@ impl Incoming {
         Ok(())
     }
 
-    fn take_entry(&self, run: &Run, entry: Entry) -> Result<(Slot, Have), ApiError> {
+    /// Takes one entry. While the disk is full it waits, or else the entry is refused.
+    pub(super) fn take_entry(
+        self: &Arc<Self>,
+        run: &Run,
+        entry: Entry,
+        waits: bool,
+    ) -> Result<(Slot, Have), ApiError> {
         if let Some(replaced) = entry.replaces.and_then(|replaced| run.told_of(replaced)) {
             let void = run.replace(&replaced);
             self.with_item(replaced.entry.item, |item| {
@@ -68,23 +73,40 @@ impl Incoming {
         if let Err(error) = self.check_size(run, &entry) {
             return Ok(refused(entry, problem(error)));
         }
-        let made = match &entry.what {
-            What::File(facts) => match Progress::new(*facts) {
-                Some(fresh) => self.file(run, &entry, &path, fresh),
-                None => Err(WriteError::TooLarge),
-            },
+        let made = loop {
+            let bytes = entry_bytes(&entry);
+            match self.make(run, &entry, &path) {
+                Err(WriteError::NoSpace) if waits && self.wait_for_room(run, bytes).is_ok() => {}
+                Err(WriteError::NoSpace) => {
+                    self.hold_for_room(bytes);
+                    break Err(WriteError::NoSpace);
+                }
+                made => break made,
+            }
+        };
+        Ok(match made {
+            Ok((state, have)) => (Slot { entry, path, state: Mutex::new(state) }, have),
+            Err(error) => {
+                run.uncount(&entry);
+                refused(entry, problem(error.into()))
+            }
+        })
+    }
+
+    fn make(&self, run: &Run, entry: &Entry, path: &proto::RelPath) -> Result<(SlotState, Have), WriteError> {
+        match &entry.what {
+            What::File(facts) => {
+                let fresh = Progress::new(*facts).ok_or(WriteError::TooLarge)?;
+                self.file(run, entry, path, fresh)
+            }
             What::Folder { .. } => {
-                self.tree.make_folders(&path).map(|_| (SlotState::Here(None), Have::Nothing))
+                self.tree.make_folders(path).map(|_| (SlotState::Here(None), Have::Nothing))
             }
             What::Link { target } if stays_inside(&entry.path, target) => {
                 Ok((SlotState::Here(None), Have::Nothing))
             }
             What::Link { .. } => Err(WriteError::IsLink),
-        };
-        Ok(match made {
-            Ok((state, have)) => (Slot { entry, path, state: Mutex::new(state) }, have),
-            Err(error) => refused(entry, problem(error.into())),
-        })
+        }
     }
 
     /// Refuses what was not offered: another file, or a folder much larger than was said.
@@ -123,7 +145,11 @@ impl Incoming {
             Err(error) => return Err(error.into()),
         };
         let is_here = there.is_some_and(|stat| stat.node == Node::File);
-        if let Some(progress) = known.filter(|known| is_here && known.facts() == facts) {
+        let (known, void) = match known {
+            Some(known) if is_here && known.facts() == facts => (Some(known), false),
+            other => (None, other.is_some_and(|known| known.bytes() > 0) || entry.replaces.is_some()),
+        };
+        if let Some(progress) = known {
             run.count(progress.bytes());
             self.with_item(entry.item, |item| item.received_size += progress.bytes());
             if progress.is_whole() {
@@ -132,6 +158,11 @@ impl Incoming {
             }
             let have = Have::Some(progress.bits());
             return Ok((coming(progress), have));
+        }
+        if void {
+            // Before something else is there under that name: what was written down of it must not speak of that.
+            let (item, path) = (entry.item, entry.path.clone());
+            self.journal.lock().append(&[Record::Cut { item, path, pieces: 0 }])?;
         }
         if there.is_some() {
             // What came of a file that has changed since is void; so is what was not made durable in time.
@@ -143,9 +174,22 @@ impl Incoming {
                 crate::share::write::set_modified(&file, facts.modified_ns)?;
                 return Ok((SlotState::Here(Some(*blake3::hash(b"").as_bytes())), Have::Nothing));
             }
+            self.check_room(facts.size)?;
             reserve(&file, facts.size)?;
         }
         Ok((coming(fresh), Have::Nothing))
+    }
+}
+
+pub(super) fn check_count(run: &Run, more: usize) -> Result<(), ApiError> {
+    if run.told() + more > MAX_ENTRIES as usize { Err(too_many()) } else { Ok(()) }
+}
+
+/// The bytes that an entry will have.
+const fn entry_bytes(entry: &Entry) -> u64 {
+    match entry.what {
+        What::File(facts) => facts.size,
+        What::Folder { .. } | What::Link { .. } => 0,
     }
 }
 

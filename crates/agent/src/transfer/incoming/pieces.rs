@@ -5,16 +5,16 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use proto::api::transfers::{ItemState, PausedBy};
+use proto::api::transfers::ItemState;
 use proto::wire::transfer::{FileFacts, FromReceiver, PIECE, PieceHead};
 use proto::{ApiError, ErrorCode};
 use tokio::runtime::Handle;
 
 use super::Incoming;
 use super::run::{Run, Slot, SlotState};
-use crate::files::write::{WriteError, part};
+use crate::crash;
+use crate::files::write::WriteError;
 use crate::share::write::set_modified;
 use crate::transfer::blocking::Blocking;
 use crate::transfer::journal::Record;
@@ -27,14 +27,12 @@ const READ_AT_ONCE: usize = 256 << 10;
 const HASHED_AT_ONCE: usize = 128 << 10;
 /// How often a piece of a file may be wrong.
 const MOST_WRONG: u32 = 8;
-/// How often it is looked whether there is room again.
-const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
 /// Takes pieces until the sender ends the stream or the run is over.
 ///
 /// # Errors
 /// The stream broke, or what came on it is no such piece.
-pub fn take(incoming: &Incoming, run: &Run, stream: Blocking) -> io::Result<()> {
+pub fn take(incoming: &Arc<Incoming>, run: &Run, stream: Blocking) -> io::Result<()> {
     let mut stream = BufReader::with_capacity(READ_AT_ONCE, stream);
     let mut buffer = vec![0; READ_AT_ONCE];
     while let Some(head) = next_head(&mut stream)? {
@@ -50,12 +48,20 @@ pub fn take(incoming: &Incoming, run: &Run, stream: Blocking) -> io::Result<()> 
         let bytes = &mut buffer[..head.len as usize];
         let chaining = read_hashed(&mut stream, bytes, PieceHasher::new(facts.size, head.piece))?;
         if chaining == head.chaining {
-            incoming.write(run, &slot, facts, &head, bytes)?;
+            incoming.write(run, &Came { slot: &slot, facts, head, bytes })?;
         } else {
             again(run, &slot, &head);
         }
     }
     Ok(())
+}
+
+/// A piece that is what it should be.
+struct Came<'a> {
+    slot: &'a Slot,
+    facts: FileFacts,
+    head: PieceHead,
+    bytes: &'a [u8],
 }
 
 fn invalid(why: &'static str) -> io::Error {
@@ -98,67 +104,70 @@ fn again(run: &Run, slot: &Slot, head: &PieceHead) {
 
 impl Incoming {
     /// Writes a piece that was verified. While the disk is full it waits for room.
-    fn write(
-        &self,
-        run: &Run,
-        slot: &Slot,
-        facts: FileFacts,
-        head: &PieceHead,
-        bytes: &[u8],
-    ) -> io::Result<()> {
+    fn write(self: &Arc<Self>, run: &Run, came: &Came<'_>) -> io::Result<()> {
         loop {
-            match self.try_write(run, slot, facts, head, bytes) {
+            match self.try_write(run, came) {
                 Ok(()) => return Ok(()),
-                Err(WriteError::NoSpace) => self.wait_for_room(run)?,
+                Err(WriteError::NoSpace) => self.wait_for_room(run, came.bytes.len() as u64)?,
                 Err(error) => {
-                    run.give_up(head.entry, slot, problem(error.into()));
-                    self.fail_entry(slot);
+                    run.give_up(came.head.entry, came.slot, problem(error.into()));
+                    self.fail_entry(came.slot);
                     return Ok(());
                 }
             }
         }
     }
 
-    fn try_write(
+    fn try_write(&self, run: &Run, came: &Came<'_>) -> Result<(), WriteError> {
+        let Came { slot, facts, head, bytes } = *came;
+        let Some(file) = self.file_of(slot, facts, head.piece)? else { return Ok(()) };
+        crash::step("write")?;
+        file.write_all_at(bytes, u64::from(head.piece) * u64::from(PIECE))?;
+        self.count(run, slot, (head.piece, head.chaining), &file)
+    }
+
+    /// A piece is in its file: it counts from now on.
+    pub(super) fn count(
         &self,
         run: &Run,
         slot: &Slot,
-        facts: FileFacts,
-        head: &PieceHead,
-        bytes: &[u8],
+        (piece, chaining): (u32, Chaining),
+        file: &Arc<File>,
     ) -> Result<(), WriteError> {
-        let Some(file) = self.file_of(slot, facts, head.piece)? else { return Ok(()) };
-        crate::crash::step("write")?;
-        file.write_all_at(bytes, u64::from(head.piece) * u64::from(PIECE))?;
-        let (is_one_piece, mut state) = (facts.size <= u64::from(PIECE), slot.state.lock());
+        let mut state = slot.state.lock();
         let SlotState::Coming(coming) = &mut *state else { return Ok(()) };
-        if !coming.progress.mark(head.piece, head.chaining) {
+        if !coming.progress.mark(piece, chaining) {
             return Ok(());
         }
+        let facts = coming.progress.facts();
         let hash = coming.progress.hash().map(|hash| *hash.as_bytes());
         if hash.is_some() {
-            set_modified(&*file, facts.modified_ns)?;
+            set_modified(&**file, facts.modified_ns)?;
             *state = SlotState::Here(hash);
         }
         drop(state);
-        let record = Record::Piece {
-            item: slot.entry.item,
-            path: slot.entry.path.clone(),
-            facts,
-            piece: head.piece,
-            chaining: head.chaining,
-        };
+        let (item, path) = (slot.entry.item, slot.entry.path.clone());
+        let bytes = piece_len(facts.size, piece).map_or(0, u64::from);
         // Said first: it may be settled, and in its place, a moment later.
-        self.with_item(slot.entry.item, |item| {
-            item.received_size += bytes.len() as u64;
+        self.with_item(item, |item| {
+            item.received_size += bytes;
             item.state = ItemState::Receiving;
         });
-        run.took(slot, record, bytes.len() as u64, Some(file).filter(|_| !is_one_piece), hash.is_some());
+        let alone = (facts.size > u64::from(PIECE)).then(|| Arc::clone(file));
+        let record = Record::Piece { item, path, facts, piece, chaining };
+        if run.took(slot, record, bytes, alone, hash.is_some()) {
+            self.note(run)?;
+        }
         Ok(())
     }
 
     /// The file that a piece is written to; `None` if it is here already, or not wanted any more.
-    fn file_of(&self, slot: &Slot, facts: FileFacts, piece: u32) -> Result<Option<Arc<File>>, WriteError> {
+    pub(super) fn file_of(
+        &self,
+        slot: &Slot,
+        facts: FileFacts,
+        piece: u32,
+    ) -> Result<Option<Arc<File>>, WriteError> {
         let mut state = slot.state.lock();
         let SlotState::Coming(coming) = &mut *state else { return Ok(None) };
         if coming.progress.has(piece) {
@@ -199,28 +208,17 @@ impl Incoming {
     }
 
     /// Waits until nobody holds the transfer.
-    fn wait_while_held(&self, run: &Run) -> io::Result<()> {
+    pub(super) fn wait_while_held(&self, run: &Run) -> io::Result<()> {
         if self.held.borrow().is_none() {
             return Ok(());
         }
         let mut held = self.held.subscribe();
         wait(run, async { drop(held.wait_for(Option::is_none).await) })
     }
-
-    /// Holds the transfer until the disk has room for a piece again.
-    fn wait_for_room(&self, run: &Run) -> io::Result<()> {
-        self.hold(Some(PausedBy::NoSpace));
-        wait(run, tokio::time::sleep(LOOK_FOR_ROOM))?;
-        let room = part::check_room(&self.home, u64::from(PIECE));
-        if room.is_ok() && *self.held.borrow() == Some(PausedBy::NoSpace) {
-            self.hold(None);
-        }
-        Ok(())
-    }
 }
 
 /// Waits for something, as long as the run goes on.
-fn wait(run: &Run, until: impl Future<Output = ()>) -> io::Result<()> {
+pub(super) fn wait(run: &Run, until: impl Future<Output = ()>) -> io::Result<()> {
     Handle::current().block_on(async {
         tokio::select! {
             () = until => Ok(()),

@@ -18,12 +18,17 @@ use crate::transfer::pieces::{Chaining, Progress};
 
 /// A piece whose entry is told of later than this is nobody's.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// So many bytes may be here and not durable yet: after a crash they come again.
+/// So many bytes may be here and not written down: they come again when the process ends.
+const MOST_UNNOTED: u64 = 4 << 20;
+/// So many bytes may be here and not durable yet: they come again when the machine ends.
 const MOST_UNSETTLED: u64 = 256 << 20;
 
 /// One control stream's life at the receiver.
 pub struct Run {
     number: u64,
+    /// True if nothing had come before it.
+    fresh: bool,
+    retired: AtomicBool,
     ended: CancellationToken,
     told: Mutex<Vec<Arc<Slot>>>,
     more_told: Condvar,
@@ -68,13 +73,15 @@ pub(super) struct Coming {
     pub(super) wrong: u32,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Open {
     entries: u64,
     bytes: u64,
     /// No more entries of it will be told of.
     all_told: bool,
     placed: bool,
+    /// The folder that it goes to, if it is not the one that was approved.
+    into: Option<RelPath>,
 }
 
 /// What is here and waits to be made durable.
@@ -86,12 +93,21 @@ pub(super) struct Unsettled {
     /// True if there are others.
     pub(super) others: bool,
     bytes: u64,
+    /// How many of the records are written down already, and how many bytes the others are about.
+    pub(super) noted: usize,
+    unnoted: u64,
 }
 
 impl Run {
-    pub(super) fn new(number: u64, items: usize, say: mpsc::UnboundedSender<FromReceiver>) -> Self {
+    pub(super) fn new(
+        (number, fresh): (u64, bool),
+        items: usize,
+        say: mpsc::UnboundedSender<FromReceiver>,
+    ) -> Self {
         Self {
             number,
+            fresh,
+            retired: AtomicBool::new(false),
             ended: CancellationToken::new(),
             told: Mutex::default(),
             more_told: Condvar::new(),
@@ -115,6 +131,11 @@ impl Run {
     #[must_use]
     pub const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// True if nothing had come before it: then there is nothing in the tree that it does not know.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     /// Cancelled when it is over.
@@ -145,13 +166,20 @@ impl Run {
         self.told.lock().len()
     }
 
+    /// Some more entries, which come item by item.
     pub(super) fn tell(&self, slots: Vec<Arc<Slot>>) {
+        let last = slots.iter().map(|slot| usize::from(slot.entry.item)).max();
+        self.add(slots);
+        // Not before: an item that is all told is looked for among what was told.
+        self.open.lock().iter_mut().take(last.unwrap_or(0)).for_each(|open| open.all_told = true);
+        self.wake.notify_one();
+    }
+
+    /// Some more entries, of any items.
+    pub(super) fn add(&self, slots: Vec<Arc<Slot>>) {
         let mut open = self.open.lock();
         for slot in &slots {
-            let item = usize::from(slot.entry.item);
-            // Entries come item by item.
-            open.iter_mut().take(item).for_each(|open| open.all_told = true);
-            if let Some(open) = open.get_mut(item)
+            if let Some(open) = open.get_mut(usize::from(slot.entry.item))
                 && matches!(*slot.state.lock(), SlotState::Coming(_))
             {
                 open.entries += 1;
@@ -168,13 +196,27 @@ impl Run {
             }
         }
         self.more_told.notify_all();
-        self.wake.notify_one();
     }
 
     pub(super) fn tell_all(&self) {
         self.all_told.store(true, Ordering::Release);
         self.open.lock().iter_mut().for_each(|open| open.all_told = true);
         self.wake.notify_one();
+    }
+
+    /// Nothing more comes of an item; it goes to this folder, if not to the one that was approved.
+    pub(super) fn tell_all_of(&self, item: u16, into: Option<RelPath>) {
+        let mut open = self.open.lock();
+        if let Some(open) = open.get_mut(usize::from(item)) {
+            (open.all_told, open.into) = (true, into);
+        }
+        let all = open.iter().all(|open| open.all_told || open.placed);
+        self.all_told.store(all, Ordering::Release);
+    }
+
+    /// The folder that an item goes to, if it is not the one that was approved.
+    pub(super) fn into(&self, item: u16) -> Option<RelPath> {
+        self.open.lock().get(usize::from(item))?.into.clone()
     }
 
     /// An entry that was told of.
@@ -209,12 +251,12 @@ impl Run {
         if slot.void() && self.close(slot.entry.item) {
             self.wake.notify_one();
         }
-        self.uncount(slot);
+        self.uncount(&slot.entry);
     }
 
     /// Another entry takes its place: nothing more of it is written. How many bytes of it came.
     pub(super) fn replace(&self, slot: &Slot) -> u64 {
-        self.uncount(slot);
+        self.uncount(&slot.entry);
         let mut state = slot.state.lock();
         match std::mem::replace(&mut *state, SlotState::Given) {
             SlotState::Coming(coming) => {
@@ -226,9 +268,10 @@ impl Run {
         }
     }
 
-    fn uncount(&self, slot: &Slot) {
+    /// Its bytes are not awaited any more.
+    pub(super) fn uncount(&self, entry: &Entry) {
         let mut open = self.open.lock();
-        if let (Some(facts), Some(open)) = (slot.facts(), open.get_mut(usize::from(slot.entry.item))) {
+        if let (What::File(facts), Some(open)) = (&entry.what, open.get_mut(usize::from(entry.item))) {
             open.bytes = open.bytes.saturating_sub(facts.size);
         }
     }
@@ -238,7 +281,7 @@ impl Run {
         self.told.lock().iter().filter(|slot| slot.entry.item == item).cloned().collect()
     }
 
-    /// A piece is here.
+    /// A piece is here. True if it is time to write down what is.
     pub(super) fn took(
         &self,
         slot: &Slot,
@@ -246,10 +289,11 @@ impl Run {
         bytes: u64,
         file: Option<Arc<File>>,
         is_whole: bool,
-    ) {
+    ) -> bool {
         let mut unsettled = self.unsettled.lock();
         unsettled.records.push(record);
         unsettled.bytes += bytes;
+        unsettled.unnoted += bytes;
         match file {
             Some(file) if !unsettled.files.iter().any(|known| Arc::ptr_eq(known, &file)) => {
                 unsettled.files.push(file);
@@ -258,12 +302,31 @@ impl Run {
             None => unsettled.others = true,
         }
         let much = unsettled.bytes >= MOST_UNSETTLED;
+        let is_time = unsettled.unnoted >= MOST_UNNOTED;
         drop(unsettled);
         self.got.fetch_add(bytes, Ordering::Relaxed);
         let item_is_here = is_whole && self.close(slot.entry.item);
         if much || item_is_here {
             self.wake.notify_one();
         }
+        is_time
+    }
+
+    /// Has what is here and not written down yet be written down.
+    pub(super) fn note<E>(&self, write: impl FnOnce(&[Record]) -> Result<(), E>) -> Result<(), E> {
+        let mut unsettled = self.unsettled.lock();
+        write(unsettled.records.get(unsettled.noted..).unwrap_or_default())?;
+        (unsettled.noted, unsettled.unnoted) = (unsettled.records.len(), 0);
+        Ok(())
+    }
+
+    /// Nothing more of it counts. For who has the journal, so that nobody writes down anything of it meanwhile.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
     }
 
     /// One entry less is missing. True if its item has no other.
