@@ -6,8 +6,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 use http::Method;
-use proto::ErrorCode;
+use proto::api::people::People;
 use proto::api::transfers::{EndTransfer, OfferTransfer, OfferedItem, Transfer, TransferState};
+use proto::{ErrorCode, PrincipalId};
 
 use super::asking::Asking;
 use crate::address::Address;
@@ -18,6 +19,7 @@ use crate::places::Catalog;
 use crate::print;
 use crate::report::failure;
 use crate::signed_in::SignedIn;
+use crate::subjects;
 use crate::telemetry;
 
 /// What was typed after `send`.
@@ -29,8 +31,8 @@ pub struct SendFiles {
     #[command(flatten)]
     choice: Choice,
     /// The machine that receives; with a share and folder of it: DEVICE:SHARE/PATH. Its inbox, if only a machine is named.
-    /// Whoever has the code that is shown, if absent.
-    #[arg(long, value_name = "DEVICE")]
+    /// Or a person, who receives on a machine of theirs. Whoever has the code that is shown, if absent.
+    #[arg(long, value_name = "DEVICE|PERSON")]
     to: Option<String>,
     /// A word to the receiver.
     #[arg(long, value_name = "TEXT")]
@@ -102,7 +104,7 @@ impl SendFiles {
             telling.offered(&begun, true)?;
             return Ok(begun);
         }
-        let offer = self.offer(to, &Catalog::read(at).await?, at, chosen.offered.clone())?;
+        let offer = self.offer(to, at, chosen.offered.clone()).await?;
         let transfer: Transfer = at.ask(Method::POST, "/api/v1/transfers", &offer).await?;
         if let Some(note) = note {
             note.write(transfer.id)?;
@@ -111,13 +113,8 @@ impl SendFiles {
         Ok(transfer)
     }
 
-    fn offer(
-        &self,
-        to: &str,
-        catalog: &Catalog,
-        at: &SignedIn,
-        items: Vec<OfferedItem>,
-    ) -> Result<OfferTransfer> {
+    async fn offer(&self, to: &str, at: &SignedIn, items: Vec<OfferedItem>) -> Result<OfferTransfer> {
+        let catalog = Catalog::read(at).await?;
         let offer = OfferTransfer {
             sender_device_id: Some(at.device()),
             items,
@@ -125,8 +122,13 @@ impl SendFiles {
             ..OfferTransfer::default()
         };
         if !to.contains(':') {
-            let receiver_device_id = Some(catalog.device(Some(to))?.id);
-            return Ok(OfferTransfer { receiver_device_id, ..offer });
+            return match catalog.device(Some(to)) {
+                Ok(device) => Ok(OfferTransfer { receiver_device_id: Some(device.id), ..offer }),
+                Err(no_device) => {
+                    let receiver_principal_id = Some(person(at, to).await.ok_or(no_device)?);
+                    Ok(OfferTransfer { receiver_principal_id, ..offer })
+                }
+            };
         }
         let place = catalog.place(&to.parse::<Address>()?)?;
         Ok(OfferTransfer {
@@ -152,6 +154,12 @@ impl SendFiles {
         }
         if transfer.state == TransferState::Completed { Ok(()) } else { Err(ended(transfer)) }
     }
+}
+
+/// The person of that name, if there is one.
+async fn person(at: &SignedIn, typed: &str) -> Option<PrincipalId> {
+    let People { people } = at.get("/api/v1/people").await.ok()?;
+    subjects::person(typed, &people).ok().map(|person| person.id)
 }
 
 /// What the same command began, if it is to be gone on with. What has changed since is given up: it would not be taken.

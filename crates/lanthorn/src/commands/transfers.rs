@@ -154,7 +154,13 @@ pub async fn list(at: &SignedIn, role: Role, json: bool) -> Result<()> {
             names(transfer),
         ]);
     }
-    table.print()
+    table.print()?;
+    for transfer in all.transfers.iter().filter(|transfer| !transfer.state.is_over()) {
+        if let Some(note) = &transfer.way_note {
+            print::remark(&format!("{}: {note}", names(transfer)));
+        }
+    }
+    Ok(())
 }
 
 async fn of(at: &SignedIn, role: Role) -> Result<Transfers> {

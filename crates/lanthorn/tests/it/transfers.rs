@@ -142,6 +142,13 @@ fn to_others_it_goes_with_their_consent_and_the_passcode_they_told() {
     assert!(sent.status.success(), "{sent:?}");
     assert_eq!(stage.inbox("letter (1).txt").unwrap(), b"dear Ada");
 
+    // To the person, who has a machine for it.
+    let by_name = ["send", letter.to_str().unwrap(), "--on", &on, "--to", "Owner", "--passcode", "4711"];
+    let sending = laptop.lanthorn(by_name).stderr(Stdio::piped()).spawn().unwrap();
+    let offered = waiting(&mut stage.owner);
+    said_json(&stage.attic, &["inbox", "accept", offered["id"].as_str().unwrap(), "--passcode", "4711"]);
+    assert!(sending.wait_with_output().unwrap().status.success());
+
     let sending = send(&[]);
     let id = waiting(&mut stage.owner)["id"].as_str().unwrap().to_owned();
     said_json(&stage.attic, &["inbox", "reject", &id, "--reason", "not now"]);
