@@ -442,7 +442,7 @@ test.describe('on a phone', () => {
 });
 
 test('who may only look adds nothing', async ({ machine, page }) => {
-  await page.route('**/api/v1/catalog/shares', async (route) => {
+  await page.route('**/api/v1/catalog/shares?*', async (route) => {
     const answer = await route.fetch();
     const body = (await answer.json()) as { shares: { permissions: string[] }[] };
     for (const share of body.shares) share.permissions = ['read', 'download'];

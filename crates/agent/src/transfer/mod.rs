@@ -20,6 +20,8 @@ pub mod pieces;
 #[cfg(test)]
 mod settle_trials;
 #[cfg(test)]
+mod strange;
+#[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
 mod trials;

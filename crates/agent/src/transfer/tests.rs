@@ -27,7 +27,7 @@ use crate::serve::transfers::answer;
 use crate::share::ShareRoot;
 use crate::testing::World;
 
-const PIECE_BYTES: usize = PIECE as usize;
+pub(super) const PIECE_BYTES: usize = PIECE as usize;
 
 /// A sender and a receiver.
 pub(crate) struct Two {

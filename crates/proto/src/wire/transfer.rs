@@ -14,8 +14,8 @@
 //! is made of the chaining values, so nothing is read twice, and it is the file's ordinary BLAKE3.
 //!
 //! What counts is kept across restarts of either side. When everything of an item is there, the receiver makes it
-//! durable, puts it into its place, and says so; [`FromReceiver::Finished`] ends the transfer. A piece stream that
-//! breaks costs what was under way on it; the control stream carries the transfer: when it ends, so do the others.
+//! durable, puts it into its place, and says so; [`FromReceiver::Finished`] ends the transfer. A stream that
+//! breaks ends the run with all its streams: the sender begins anew, and hears what is here. It costs what was under way.
 //!
 //! Not here: who may send what (the ticket, and what the coordinator told the receiver), and the same content kept twice.
 
