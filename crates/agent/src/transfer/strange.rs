@@ -85,6 +85,7 @@ async fn pieces_come_in_any_order_twice_cut_off_and_spoiled_and_the_file_is_righ
     for part in [piece(0, &bytes, 2), spoiled, piece(0, &bytes, 2)] {
         first.write_all(&part).await.unwrap();
     }
+    first.flush().await.unwrap();
     let again = loop {
         match sender.hear().await {
             FromReceiver::Again { entry, piece } => break (entry, piece),
@@ -107,6 +108,7 @@ async fn pieces_come_in_any_order_twice_cut_off_and_spoiled_and_the_file_is_righ
         one.write_all(&piece(0, &bytes, number)).await.unwrap();
         other.write_all(&piece(0, &bytes, number)).await.unwrap();
     }
+    one.flush().await.and(other.flush().await).unwrap();
     while sender.hear().await != FromReceiver::Finished {}
     assert!(std::fs::read(two.world.path("from Ada/file")).unwrap() == bytes);
     let arrived = two.arrived(&sending);
@@ -125,6 +127,7 @@ async fn pieces_that_do_not_fit_end_the_run_and_harm_nothing() {
         sender.tell(vec![file(0, b"", 5)]).await;
         let mut stream = sender.pieces().await;
         stream.write_all(&strange.to_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
         let ended = frame::read::<FromReceiver>(&mut stream).await;
         assert!(!matches!(ended, Ok(Some(_))), "{strange:?}: {ended:?}");
     }
@@ -156,6 +159,7 @@ async fn no_name_leads_out_of_its_item_and_those_that_trouble_are_changed() {
         let entry = (1 + refused.len() + number) as u32;
         stream.write_all(&piece(entry, b"x", 0)).await.unwrap();
     }
+    stream.flush().await.unwrap();
     while sender.hear().await != FromReceiver::Finished {}
     let here = tree(&two.world.path("from Ada/tree"));
     assert_eq!(here.len(), taken.len(), "{here:?}");

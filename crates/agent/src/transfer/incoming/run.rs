@@ -18,6 +18,8 @@ use crate::transfer::pieces::{Chaining, Progress};
 
 /// A piece whose entry is told of later than this is nobody's.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether the run has ended meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// So many bytes may be here and not written down: they come again when the process ends.
 const MOST_UNNOTED: u64 = 4 << 20;
 /// So many bytes may be here and not durable yet: they come again when the machine ends.
@@ -232,9 +234,11 @@ impl Run {
             if let Some(slot) = told.get(entry as usize) {
                 return Some(Arc::clone(slot));
             }
-            if self.ended.is_cancelled() || self.more_told.wait_until(&mut told, until).timed_out() {
+            if self.ended.is_cancelled() || Instant::now() >= until {
                 return None;
             }
+            // That the run has ended is told to nobody who waits here.
+            self.more_told.wait_for(&mut told, LOOK_EVERY);
         }
     }
 
